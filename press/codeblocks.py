@@ -1,0 +1,80 @@
+"""The pytest plugin that runs chapters: one item for each code block, named by chapter and cell.
+
+It builds on pytest-codeblocks, whose collector sees a chapter's fences but not through its quotes: here a quote becomes
+the cell that it quotes, and the cells of a chapter share one namespace. README.md is left to pytest-codeblocks itself:
+`pytest --codeblocks README.md`.
+"""
+
+import pytest
+from pytest_codeblocks.plugin import MarkdownFile, TestBlock
+
+from press.chapters import LANGUAGES, TAGS, PressError, Project
+from press.run import run_cell, run_shell, runnable
+
+
+def pytest_configure(config):
+    for tag in sorted(TAGS):
+        config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
+    config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_file(file_path, parent):
+    project = Project(parent.config.rootpath)
+    if file_path.suffix == ".md" and any(file_path.is_relative_to(project.docs / language) for language in LANGUAGES):
+        return Chapter.from_parent(parent, path=file_path)
+    return None
+
+
+class Chapter(MarkdownFile):
+    """A chapter in one language; `namespace` is what its cells share, `failed` the first cell that did."""
+
+    def collect(self):
+        project = Project(self.config.rootpath)
+        language, _, stem = self.path.relative_to(project.docs).with_suffix("").as_posix().partition("/")
+        self.namespace, self.failed = {"__name__": "__main__"}, None
+        try:
+            cells = project.cells(stem)
+            quotes = project.page(language, stem).quotes
+        except PressError as error:
+            raise self.CollectError(str(error)) from None
+        for quote in quotes:
+            block = Block.from_parent(self, name=quote.address.rpartition(":")[2])
+            block.obj = cells[quote.address]
+            for tag in block.obj.tags:
+                block.add_marker(tag.replace("-", "_"))
+            yield block
+
+
+class Block(TestBlock):
+    """One cell of a chapter."""
+
+    def setup(self):
+        if reason := runnable(self.obj):
+            pytest.skip(f"{self.obj.address} {reason}")
+
+    def runtest(self):
+        if not self.obj.path.endswith(".py"):
+            run_shell(self.obj)
+            return
+        namespace = self.parent.namespace
+        if self.parent.failed:
+            pytest.fail(f"not reached: {self.parent.failed} failed before it", pytrace=False)
+        # Selected alone (-k, ::cell), a cell still needs those above it.
+        cells = [cell for cell in Project(self.config.rootpath).cells(self.obj.path.removesuffix(".py")).values()
+                 if cell.path == self.obj.path]
+        done = namespace.setdefault("__cells__", set())
+        for cell in cells[: cells.index(self.obj) + 1]:
+            if cell.name not in done and not runnable(cell):
+                done.add(cell.name)
+                try:
+                    run_cell(cell, namespace)
+                except BaseException:
+                    self.parent.failed = cell.address
+                    raise
+
+    def repr_failure(self, excinfo):
+        return pytest.Item.repr_failure(self, excinfo)
+
+    def reportinfo(self):
+        return self.path, None, f"{self.path.stem}: {self.name}"

@@ -1,0 +1,186 @@
+"""The press as MkDocs sees it: the one module that touches MkDocs (`hooks:` in mkdocs.yml).
+
+`mkdocs.yml` builds the root page; when that is done, `on_post_build` builds `mkdocs.zh.yml` and `mkdocs.en.yml` into
+`zh/` and `en/` of the same site. In those, `on_files` lets each chapter's Markdown file be read from the notebook woven
+from it, which mkdocs-jupyter then renders through `theme/notebook.md.j2`.
+"""
+
+import json
+import logging
+import re
+import sys
+from html import escape
+from pathlib import Path
+from urllib.parse import urljoin, urlparse
+
+# `mkdocs serve` loads this file anew for each build: let it load the press anew too.
+for _name in [name for name in sys.modules if name.startswith("press.") and name != "press.hooks"]:
+    del sys.modules[_name]
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import latex2mathml.converter  # noqa: E402
+import nbformat  # noqa: E402
+from mkdocs.commands.build import build  # noqa: E402
+from mkdocs.config import load_config  # noqa: E402
+from mkdocs.exceptions import PluginError  # noqa: E402
+from mkdocs.plugins import event_priority  # noqa: E402
+from mkdocs.structure.files import File  # noqa: E402
+from mkdocs.utils import get_relative_url  # noqa: E402
+
+from press import chapters, execute, export, weave  # noqa: E402
+
+log = logging.getLogger("mkdocs.press")
+
+
+def language_of(config):
+    """"zh", "en", or None for the root page."""
+    return config.extra.get("language")
+
+
+def project_of(config):
+    return chapters.Project(Path(config.config_file_path).parent)
+
+
+def on_config(config):
+    """Addresses of the languages and, for the language switch, where they lie."""
+    language, here = language_of(config), config.site_url or "/"
+    root = urljoin(here, "../") if language else here
+    config.extra["root"] = root
+    config.extra["alternate"] = [{"name": name, "link": urlparse(urljoin(root, f"{code}/")).path, "lang": code}
+                                 for code, name in (("zh", "中文"), ("en", "English"))]
+    return config
+
+
+def on_pre_build(config):
+    """Before anything is written: every mistake in every chapter, all at once."""
+    if language_of(config) is None or config.extra.get("alone", True):
+        if errors := chapters.check(project_of(config)):
+            raise PluginError("\n\n".join(map(str, errors)))
+
+
+@event_priority(100)  # before mkdocs-jupyter looks at the files
+def on_files(files, config):
+    language, project = language_of(config), project_of(config)
+    if language is None:
+        return files
+    stems = [stem for stem in project.chapters() if files.get_file_from_path(f"{stem}.md")]
+    try:
+        executions = execute.execute(project, stems, report=log.info)
+        for stem in stems:
+            _weave(files.get_file_from_path(f"{stem}.md"), files, config, project, language, stem, executions[stem])
+    except chapters.PressError as error:
+        raise PluginError(str(error)) from None
+    return files
+
+
+def _weave(file, files, config, project, language, stem, execution):
+    """Let `file` be read from its woven notebook; add its figures and downloads to `files`."""
+    page, cells = project.page(language, stem), project.cells(stem)
+    woven = weave.weave(project, language, stem, execution)
+    downloads = {".ipynb": export.notebook(woven), ".py": export.script(page, cells)}
+    for suffix, text in downloads.items():
+        _add(files, config, f"{stem}/{Path(stem).name}{suffix}", text)
+    front = {name: value for name, value in page.front.items() if name in ("title", "description", "template", "hide")}
+    woven.cells.insert(0, nbformat.v4.new_markdown_cell("---\n" + json.dumps(front, ensure_ascii=False) + "\n---\n"))
+    woven.metadata.press |= {
+        "strings": config.extra["strings"], "name": Path(stem).name,
+        "downloads": get_relative_url(f"{stem}/", file.url) or "./",
+    }
+    for cell in woven.cells:
+        if cell.cell_type == "code":
+            figures = iter(cell.metadata.press["figures"])
+            for output in cell.outputs:
+                if kind := weave.image_kind(output):
+                    output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"][kind])
+                    output["data"] = {kind: ""}
+    target = project.cache / "woven" / language / f"{stem}.ipynb"
+    text = nbformat.writes(woven)
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        execute.write_atomically(target, text)
+    file.abs_src_path = str(target)
+
+
+def _figure(files, config, file, kind, data):
+    """Add a figure (and its dark twin) to the site: {src, dark, width, height}."""
+    if kind == "image/svg+xml":
+        svg = weave.slim(data)
+        width, height = weave.svg_size(svg)
+        sources = {"src": svg.encode(), "dark": weave.dark_twin(svg).encode()}
+    else:
+        import base64
+        import io
+
+        from PIL import Image
+
+        sources = {"src": base64.b64decode(data)}
+        width, height = Image.open(io.BytesIO(sources["src"])).size
+    found = {"width": width, "height": height}
+    for name, content in sources.items():
+        uri = f"assets/figures/{weave.content_name(content)}.{weave.IMAGES[kind]}"
+        _add(files, config, uri, content)
+        found[name] = get_relative_url(uri, file.url)
+    return found
+
+
+def _add(files, config, uri, content):
+    if files.get_file_from_path(uri) is None:
+        files.append(File.generated(config, uri, content=content))
+
+
+def on_page_markdown(markdown, page, config, files):
+    """mkdocs-jupyter appends the style sheet of JupyterLab to every notebook: off with it."""
+    return re.sub(r"\n\s*<style>\s*\[(?!.*</style>.*</style>).*</style>\s*\Z", "\n", markdown, flags=re.DOTALL)
+
+
+def on_page_content(html, page, config, files):
+    """Formulas as MathML, which every current browser draws by itself: no script, no font, no other host."""
+
+    def mathml(match):
+        tag, source = match[1], match[2]
+        display = "block" if tag == "div" else "inline"
+        source = re.sub(r"^\\[(\[]|\\[)\]]$", "", _unescape(source.strip()))
+        try:
+            found = latex2mathml.converter.convert(source, display=display)
+        except Exception as error:
+            raise PluginError(f"docs/{language_of(config)}/{page.file.src_uri}: the formula {source!r} cannot be set: {error!r}\n"
+                              "  -> write it with the commands of latex2mathml") from None
+        found = found.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+        return f'<div class="formula">{found}</div>' if tag == "div" else found
+
+    return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', mathml, html, flags=re.DOTALL)
+
+
+def _unescape(text):
+    import html
+
+    return html.unescape(text)
+
+
+def on_page_context(context, page, config, nav):
+    """`alternates`: the address of this page in each language, for hreflang."""
+    root = config.extra["root"]
+    context["alternates"] = [(item["lang"], urljoin(root, f"{item['lang']}/{page.url if language_of(config) else ''}"))
+                             for item in config.extra["alternate"]]
+    return context
+
+
+def on_post_page(output, page, config):
+    """Material links the languages' home pages in every head, for its language switch: those are not this page in another
+    language, so take their `hreflang` away; `theme/main.html` adds the right ones."""
+    return re.sub(r'(<link rel="alternate" href="[^"]*") hreflang="[^"]*">', r"\1>", output)
+
+
+def on_post_build(config):
+    """The root is there: now the languages, each with its own navigation, search index and sitemap."""
+    if language_of(config) is not None:
+        return
+    for language in chapters.LANGUAGES:
+        child = load_config(
+            str(Path(config.config_file_path).with_name(f"mkdocs.{language}.yml")),
+            site_dir=str(Path(config.site_dir) / language), site_url=urljoin(config.site_url or "/", f"{language}/"),
+            strict=config.strict,
+        )
+        child.extra["alone"] = False
+        build(child)

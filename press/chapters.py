@@ -38,6 +38,13 @@ class PressError(Exception):
         super().__init__(f"{path}{f':{line}' if line else ''}: {problem}\n  -> {remedy}")
 
 
+class PressErrors(PressError):
+    """Several mistakes, told at once."""
+
+    def __init__(self, errors):
+        Exception.__init__(self, "\n\n".join(map(str, errors)))
+
+
 @dataclass(frozen=True)
 class Cell:
     """A named piece of a snippet file. `path` is relative to `snippets/`, `line` is that of its marker."""
@@ -198,8 +205,9 @@ class Page:
         number = 0
 
         def flush(upto):
-            if any(line.strip() for line in prose):
-                parts.append(Prose(self.offset + upto - len(prose) + 1, "\n".join(prose).strip("\n")))
+            first = next((index for index, line in enumerate(prose) if line.strip()), None)
+            if first is not None:
+                parts.append(Prose(self.offset + upto - len(prose) + first + 1, "\n".join(prose[first:]).rstrip("\n")))
             prose.clear()
 
         while number < len(lines):

@@ -9,6 +9,7 @@ import pytest
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
 from press.chapters import LANGUAGES, TAGS, PressError, Project
+from press.ledger import summary
 from press.run import run_cell, run_shell, runnable
 
 
@@ -16,6 +17,12 @@ def pytest_configure(config):
     for tag in sorted(TAGS):
         config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """The rows of the ledger that still wait for their chapter."""
+    terminalreporter.section("ledger")
+    terminalreporter.line(summary(Project(config.rootpath)))
 
 
 @pytest.hookimpl(tryfirst=True)

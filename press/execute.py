@@ -25,9 +25,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from press.chapters import PressError
+from press.chapters import PressError, PressErrors
 
-TIME_LIMIT = 120  # seconds a chapter, the kernel's start included
+TIME_LIMIT = 120  # seconds a chapter, once its kernel runs
 CONFIG, STARTUP, STYLE = (Path(__file__).with_name(name) for name in
                           ("ipython_kernel_config.py", "kernel_startup.py", "matplotlibrc"))
 ENVIRONMENT = {
@@ -36,16 +36,7 @@ ENVIRONMENT = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "IPYTHONDIR": str(Path(tempfile.gettempdir()) / "pytorch-notes-ipython"),  # not the contributor's own profile
 }
-PROBE = """
-import importlib.metadata as _metadata, json as _json, platform as _platform, torch as _torch
-_cuda = _torch.cuda.is_available()
-print(_json.dumps({
-    "python": _platform.python_version(), "torch": _torch.__version__, "torchvision": _metadata.version("torchvision"),
-    "cuda": _torch.version.cuda if _cuda else None,
-    "device": _torch.cuda.get_device_name() if _cuda else f"CPU ({_platform.machine()})",
-}))
-del _metadata, _json, _platform, _torch, _cuda
-"""
+BEGIN = f"__import__('runpy').run_path({str(STARTUP)!r});"
 
 
 @dataclass
@@ -164,7 +155,7 @@ def tidy_output(output):
 
 async def _execute(project, stem, cells, key, time_limit):
     """Run one chapter in a kernel of its own. Raises PressError for every way in which that can fail."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PROBE)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(BEGIN)])
     notebook.cells += [
         nbformat.v4.new_code_cell(cell.source, metadata={"tags": list(cell.tags)}) for cell in cells
     ]
@@ -175,13 +166,15 @@ async def _execute(project, stem, cells, key, time_limit):
 
     with tempfile.TemporaryDirectory(prefix="chapter-", ignore_cleanup_errors=True) as folder:
         client = NotebookClient(
-            notebook, timeout=None, startup_timeout=time_limit, kernel_name="python3", coalesce_streams=True,
+            notebook, timeout=None, startup_timeout=120, kernel_name="python3", coalesce_streams=True,
             resources={"metadata": {"path": folder}}, extra_arguments=[f"--config={CONFIG}"],
         )
+        watchdog = None
         try:
-            async with asyncio.timeout(time_limit), client.async_setup_kernel(env=os.environ | ENVIRONMENT):
-                probe = await client.async_execute_cell(notebook.cells[0], 0)
-                about = json.loads(probe.outputs[0]["text"])
+            async with client.async_setup_kernel(env=os.environ | ENVIRONMENT):
+                begun = await client.async_execute_cell(notebook.cells[0], 0)
+                about = json.loads(begun.outputs[0]["text"])
+                watchdog = asyncio.create_task(_stop_after(client, time_limit))
                 skipped = {"network"} if about["cuda"] else {"network", "gpu"}
                 for index, current in enumerate(cells, 1):
                     if skipped.isdisjoint(current.tags):
@@ -196,12 +189,21 @@ async def _execute(project, stem, cells, key, time_limit):
             raise failure(current, f"raises {error.ename}: {tidy(error.evalue)}",
                           'mend it; if it is meant to fail, tag it: tags=["raises-exception"]', int(found[0]) if found else 0) from None
         except DeadKernelError:
+            if watchdog and watchdog.done():
+                raise failure(current or cells[0], f"is still running after {time_limit} s for the whole chapter",
+                              "look for a loop that never ends; a chapter should take 20 s at most") from None
             raise failure(current or cells[0], "kills its kernel", "look for os._exit, a crash in C code, or too much memory") from None
-        except TimeoutError:
-            raise failure(current or cells[0], f"is still running after {time_limit} s for the whole chapter",
-                          "look for a loop that never ends; a chapter should take 20 s at most") from None
+        finally:
+            if watchdog:
+                watchdog.cancel()
     about |= {"seconds": round(time.monotonic() - started, 1), "key": key, "packages": imported_versions(cells)}
     return Execution(outputs, about)
+
+
+async def _stop_after(client, seconds):
+    """Kill the client's kernel after so many seconds: nbclient then reports a dead kernel, whatever the cell is doing."""
+    await asyncio.sleep(seconds)
+    await client.km.shutdown_kernel(now=True)
 
 
 def _check_outputs(cell, outputs, failure):
@@ -225,7 +227,7 @@ def execute(project, stems, *, time_limit=TIME_LIMIT, report=print):
         report: called with each line of progress.
 
     Returns: {stem: Execution}.
-    Raises: PressError, the first that occurs; what was executed before it stays in the cache.
+    Raises: PressError, with all chapters that failed; the others are in the cache.
     """
     cells = {stem: run_python(project.cells(stem).values()) for stem in stems}
     keys = {stem: cache_key(cells[stem]) for stem in stems}
@@ -237,6 +239,8 @@ def execute(project, stems, *, time_limit=TIME_LIMIT, report=print):
 
 
 async def _execute_all(project, missing, cells, keys, found, time_limit, report):
+    # nbclient would take Ctrl-C for itself and report a dead kernel; leave it to asyncio, which ends every kernel.
+    asyncio.get_running_loop().add_signal_handler = lambda *_: None
     free = asyncio.Semaphore(os.cpu_count() or 1)
     done = 0
 
@@ -251,9 +255,10 @@ async def _execute_all(project, missing, cells, keys, found, time_limit, report)
             done += 1
             report(f"executed {done} of {len(missing)}: {stem}, {execution.about['seconds']} s")
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for stem in missing:
-                group.create_task(one(stem))
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
+    results = await asyncio.gather(*map(one, missing), return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in errors:
+        if not isinstance(error, PressError):
+            raise error
+    if errors:
+        raise errors[0] if len(errors) == 1 else PressErrors(errors)

@@ -25,7 +25,7 @@ def plain_markdown(text):
     for line in text.split("\n"):
         match = FENCE.match(line)
         if opening := None if fence else re.match(r'(?:!!!|\?\?\?\+?)\s+\S+(?:\s+"(.*)")?\s*$', line):
-            lines += [f"> **{opening[1]}**", ">"] if opening[1] else [">"]
+            lines += [f"> **{opening[1]}**"] if opening[1] else []
             quoted = True
             continue
         if quoted and (line.startswith("    ") or not line.strip()):

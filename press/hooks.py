@@ -29,7 +29,7 @@ from mkdocs.plugins import event_priority  # noqa: E402
 from mkdocs.structure.files import File  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
 
-from press import chapters, execute, export, weave  # noqa: E402
+from press import chapters, execute, export, ledger, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
 
@@ -56,7 +56,8 @@ def on_config(config):
 def on_pre_build(config):
     """Before anything is written: every mistake in every chapter, all at once."""
     if language_of(config) is None or config.extra.get("alone", True):
-        if errors := chapters.check(project_of(config)):
+        project = project_of(config)
+        if errors := chapters.check(project) or ledger.check_ledger(project):
             raise PluginError("\n\n".join(map(str, errors)))
 
 

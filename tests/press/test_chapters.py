@@ -1,0 +1,251 @@
+"""Every mistake that a writer can make is named with file and line, and told what to do about it."""
+
+import re
+import textwrap
+
+import pytest
+
+from press.chapters import PressError, Project, check
+from press.ledger import check_ledger, open_rows, read_ledger, summary
+from tests.press.conftest import PAGE, SNIPPET
+
+QUOTE_ONE = '```python\n    --8<-- "a.py:one"\n    ```'
+
+
+def only_error(project):
+    errors = check(project) or check_ledger(project)
+    assert len(errors) == 1, "\n".join(map(str, errors))
+    place, remedy = str(errors[0]).split("\n  -> ")
+    assert remedy.strip()
+    return place, remedy
+
+
+def test_the_tiny_project_is_right(mini):
+    assert check(mini) == [] and check_ledger(mini) == []
+
+
+def replace(mini, old, new, languages=("zh", "en")):
+    assert old in PAGE
+    for language in languages:
+        mini.put(f"docs/{language}/a.md", PAGE.replace(old, new))
+
+
+def test_quote_of_a_missing_cell_suggests_the_nearest(mini):
+    replace(mini, "a.py:two", "a.py:tow")
+    place, remedy = only_error(mini)
+    assert place == "docs/zh/a.md:16: snippets/a.py has no cell 'tow'"
+    assert "did you mean 'two'?" in remedy
+
+
+def test_quote_of_a_missing_file_suggests_the_nearest(mini):
+    replace(mini, "a.py:two", "aa.py:two")
+    place, remedy = only_error(mini)
+    assert place == "docs/zh/a.md:16: there is no snippet file 'aa.py'"
+    assert "did you mean 'a.py'?" in remedy
+
+
+@pytest.mark.parametrize("address", ["../secret.py:one", "/etc/passwd:one", "x/../../secret.py:one"])
+def test_quote_that_leaves_snippets(mini, address):
+    mini.put("secret.py", "# %% one\n1\n")
+    replace(mini, "a.py:two", address)
+    assert only_error(mini)[0] == f"docs/zh/a.md:16: {address!r} leaves snippets/"
+
+
+def test_quote_of_another_chapter(mini):
+    mini.put("snippets/b.py", "# %% one\n1\n")
+    mini.both('# B {#b}\n\n```python\n--8<-- "b.py:one"\n```\n', "b")
+    replace(mini, "a.py:two", "b.py:one")
+    assert "docs/zh/a.md:16: 'b.py:one' belongs to another chapter" in only_error(mini)[0]
+
+
+def test_cell_that_no_page_quotes(mini):
+    mini.put("snippets/a.py", SNIPPET + "\n    # %% three\n    3\n")
+    places = [str(error).split("\n")[0] for error in check(mini)]
+    assert places == ["snippets/a.py:8: docs/zh/a.md does not quote the cell 'three'",
+                      "snippets/a.py:8: docs/en/a.md does not quote the cell 'three'"]
+
+
+def test_cell_quoted_twice(mini):
+    mini.both(PAGE + '\n    ```python\n    --8<-- "a.py:one"\n    ```\n')
+    assert str(check(mini)[0]).startswith("docs/zh/a.md:19: a.py:one is quoted twice, first in line 9")
+
+
+def test_other_order_in_the_other_language(mini):
+    mini.put("docs/en/a.md", PAGE.replace("a.py:one", "a.py:x").replace("a.py:two", "a.py:one").replace("a.py:x", "a.py:two"))
+    places = [str(error).split("\n")[0] for error in check(mini)]
+    assert places[0] == "docs/en/a.md:9: quotes a.py:two where the snippet file has a.py:one"
+    assert places[1] == "docs/zh/a.md:9: quote a.py:one, where docs/en/a.md:9 has a.py:two"
+
+
+def test_missing_cell_in_the_other_language(mini):
+    replace(mini, QUOTE_ONE, "", ["en"])
+    places = [str(error).split("\n")[0] for error in check(mini)]
+    assert "snippets/a.py:1: docs/en/a.md does not quote the cell 'one'" in places
+
+
+@pytest.mark.parametrize("language, other", [("zh", "en"), ("en", "zh")])
+def test_missing_translation(mini, language, other):
+    (mini.docs / language / "a.md").unlink()
+    place, remedy = only_error(mini)
+    assert place == f"docs/{language}/a.md: this translation is missing" and f"docs/{other}/a.md" in remedy
+
+
+def test_different_heading_ids(mini):
+    replace(mini, "{#b}", "{#c}", ["en"])
+    assert only_error(mini)[0] == "docs/zh/a.md:13: heading ## {#b}, where docs/en/a.md:13 has ## {#c}"
+
+
+def test_heading_without_an_id(mini):
+    replace(mini, "## B {#b}", "## B")
+    assert str(check(mini)[0]).startswith("docs/zh/a.md:13: the heading 'B' has no id")
+
+
+def test_different_heading_levels(mini):
+    replace(mini, "## B", "### B", ["zh"])
+    assert only_error(mini)[0] == "docs/zh/a.md:13: heading ### {#b}, where docs/en/a.md:13 has ## {#b}"
+
+
+def test_heading_id_used_twice(mini):
+    replace(mini, "{#b}", "{#a}")
+    assert str(check(mini)[0]).startswith("docs/zh/a.md:13: two headings have the id #a, the other in line 5")
+
+
+@pytest.mark.parametrize("fence", [
+    "```python\nx = 1\n```", "```py\nx = 1\n```", '```python title="x.py"\nx = 1\n```', "~~~python\nx = 1\n~~~",
+    "```{.python}\nx = 1\n```", "```Python\nx = 1\n```", "````python\nx = 1\n````", "```python3\nx = 1\n```",
+    "```sh\nls\n```", "```bash\nls\n```", "```console\n$ ls\n```", "```shell\nls\n```", "```pycon\n>>> 1\n```", "```\nx = 1\n```",
+    "- a list\n\n    ```python\n    x = 1\n    ```", "- ```python\n  x = 1\n  ```", "1. ```python\n   x = 1\n   ```", "> ```python\n> x = 1\n> ```",
+    '=== "tab"\n\n    ```python\n    x = 1\n    ```', '!!! note\n\n    ~~~py\n    x = 1\n    ~~~', "``` python\nx = 1\n```",
+    '```python\n--8<-- "a.py:one"\nx = 2\n```',
+])
+def test_raw_fence_whatever_its_spelling(mini, fence):
+    mini.both(textwrap.dedent(PAGE) + "\n" + fence + "\n")
+    place, remedy = only_error(mini)
+    assert re.match(r"docs/zh/a\.md:(19|21): a raw fence", place), place
+    assert "snippets/" in remedy
+
+
+@pytest.mark.parametrize("fence", ["```text\nx = 1\n```", "~~~text\nx\n~~~", "- a\n\n    ```text\n    ```python\n    ```"])
+def test_fence_of_text_is_allowed(mini, fence):
+    mini.both(textwrap.dedent(PAGE) + "\n" + fence + "\n")
+    assert check(mini) == []
+
+
+def test_quote_inside_a_list(mini):
+    mini.both(textwrap.dedent(PAGE.replace(QUOTE_ONE, "")) + '\n- x\n\n    ```python\n    --8<-- "a.py:one"\n    ```\n')
+    assert "must be a backtick fence at the left margin" in only_error(mini)[0]
+
+
+def test_fence_that_is_never_closed(mini):
+    mini.both(textwrap.dedent(PAGE) + "\n```text\nx\n")
+    assert only_error(mini)[0] == "docs/zh/a.md:19: this fence is never closed"
+
+
+def test_two_cells_of_one_name(mini):
+    mini.put("snippets/a.py", SNIPPET.replace("two", "one"))
+    assert only_error(mini)[0] == "snippets/a.py:5: two cells are called 'one', the other in line 1"
+
+
+@pytest.mark.parametrize("name", ["", " Bad Name", " under_score", " two-", " 张量"])
+def test_name_that_is_none(mini, name):
+    mini.put("snippets/a.py", f"# %%{name}\n1\n")
+    assert only_error(mini)[0].startswith("snippets/a.py:1: ") and "is not a cell's name" in only_error(mini)[0]
+
+
+def test_syntax_error_in_a_snippet(mini):
+    mini.put("snippets/a.py", SNIPPET.replace("print(x + 1)", "y = 1\n    print(x +"))
+    assert only_error(mini)[0] == "snippets/a.py:7: cell 'two': syntax error: '(' was never closed"
+
+
+def test_unknown_tag_suggests_the_nearest(mini):
+    mini.put("snippets/a.py", SNIPPET.replace("# %% two", '# %% two tags=["raise-exception"]'))
+    place, remedy = only_error(mini)
+    assert place == "snippets/a.py:5: unknown tag 'raise-exception'" and "did you mean 'raises-exception'?" in remedy
+
+
+def test_code_before_the_first_cell(mini):
+    mini.put("snippets/a.py", "import os\n" + SNIPPET.replace("    #", "#").replace("    ", ""))
+    assert only_error(mini)[0] == "snippets/a.py:1: code stands before the first cell"
+
+
+def test_page_that_is_not_utf8(mini):
+    (mini.docs / "zh/a.md").write_bytes("# 甲 {#a}\n\n乙".encode("gbk"))
+    assert only_error(mini)[0] == "docs/zh/a.md:1: this file is not UTF-8"
+
+
+def test_snippet_that_is_not_utf8(mini):
+    (mini.snippets / "a.py").write_bytes(b"# %% one\nx = 1\n# \xff\n")
+    assert only_error(mini)[0] == "snippets/a.py:3: this file is not UTF-8"
+
+
+def test_figure_without_alternative_text(mini):
+    replace(mini, QUOTE_ONE, QUOTE_ONE + '\n\n    ![ ](a.py:one "caption")')
+    assert only_error(mini)[0] == "docs/zh/a.md:13: the figure of a.py:one has no alternative text"
+
+
+def test_figure_that_is_not_below_its_cell(mini):
+    replace(mini, "## B {#b}", '![alt](a.py:two)\n\n    ## B {#b}')
+    assert only_error(mini)[0] == "docs/zh/a.md:13: the figure of a.py:two is not below the quote of its cell"
+
+
+@pytest.mark.parametrize("kind, text", [
+    ("admonition tip", "!!! tip\n\n    x\n"), ("table 2 columns", "| a | b |\n|---|---|\n| 1 | 2 |\n"),
+    ("link https://pytorch.org", "[x](https://pytorch.org)\n"), ("formula", "$$\nx\n$$\n"),
+])
+def test_what_stands_in_one_language_only(mini, kind, text):
+    mini.put("docs/en/a.md", textwrap.dedent(PAGE) + "\n" + text)
+    assert only_error(mini)[0].startswith(f"docs/en/a.md:{20 if kind.startswith('table') else 19}: {kind} stands in this language only")
+
+
+def test_link_to_another_page_than_in_the_other_language(mini):
+    mini.put("docs/zh/a.md", textwrap.dedent(PAGE) + "\n[x](b.md)\n")
+    mini.put("docs/en/a.md", textwrap.dedent(PAGE) + "\n[x](c.md)\n")
+    assert only_error(mini)[0] == "docs/zh/a.md:19: link b.md, where docs/en/a.md:19 has c.md"
+
+
+def test_snippet_file_without_a_chapter(mini):
+    mini.put("snippets/b.py", "# %% one\n1\n")
+    assert only_error(mini)[0] == "snippets/b.py: no chapter quotes this snippet file"
+
+
+def test_front_matter_that_is_not_yaml(mini):
+    replace(mini, "title: A", "title: A: B")
+    assert only_error(mini)[0].startswith("docs/zh/a.md:1: the front matter is not YAML")
+
+
+def test_line_numbers_count_the_front_matter(mini):
+    page = mini.page("zh", "a")
+    lines = page.path.read_text(encoding="utf-8").split("\n")
+    assert [lines[quote.line] for quote in page.quotes] == ['--8<-- "a.py:one"', '--8<-- "a.py:two"']
+    assert all(lines[line - 1].endswith(f"{{#{name}}}") for line, _, name, _ in page.headings)
+
+
+def test_unknown_row(mini):
+    replace(mini, "n0-01", "n0-01, n0-99", ["en"])
+    assert str(check(mini)[0]).startswith("docs/en/a.md:7: ledger row n0-99 stands in this language only")
+    replace(mini, "n0-01", "n0-01, n0-99")
+    assert [str(error).split("\n")[0] for error in check_ledger(mini)] == [
+        f"docs/{language}/a.md:7: there is no row 'n0-99' in ledger.yml" for language in ("zh", "en")]
+
+
+def test_row_that_its_home_does_not_name(mini):
+    replace(mini, "<!-- ledger: n0-01 -->", "")
+    assert [str(error).split("\n")[0] for error in check_ledger(mini)] == [
+        f"docs/{language}/a.md: row n0-01 of ledger.yml has its home here and is not named" for language in ("zh", "en")]
+
+
+def test_row_named_away_from_its_home(mini):
+    replace(mini, "n0-01", "n0-01 n0-02")
+    assert str(check_ledger(mini)[0]).startswith("docs/zh/a.md:7: row n0-02 has its home in later")
+
+
+def test_rows_whose_home_does_not_exist_are_open(mini):
+    assert [row["id"] for row in open_rows(mini)] == ["n0-02"]
+    assert summary(mini) == "ledger: 1 of 2 rows closed, 1 open:\n  later: n0-02"
+
+
+def test_row_that_is_incomplete(mini):
+    text = (mini.root / "ledger.yml").read_text(encoding="utf-8")
+    mini.put("ledger.yml", text.replace("en: today", "en: ''", 1))
+    with pytest.raises(PressError, match="row n0-01 is incomplete"):
+        read_ledger(Project(mini.root))

@@ -20,27 +20,24 @@ def plain_markdown(text):
 
     Links to other pages of the site become their text, since a downloaded notebook stands alone.
     """
-    text = LEDGER.sub("", text)
     lines, fence, quoted = [], None, False
-    for line in text.split("\n"):
-        match = FENCE.match(line)
-        if opening := None if fence else re.match(r'(?:!!!|\?\?\?\+?)\s+\S+(?:\s+"(.*)")?\s*$', line):
-            lines += [f"> **{opening[1]}**"] if opening[1] else []
-            quoted = True
-            continue
-        if quoted and (line.startswith("    ") or not line.strip()):
-            lines.append(f"> {line[4:]}".rstrip())
-            continue
-        if quoted:
-            while lines and lines[-1] == ">":
-                lines[-1] = ""
-            quoted = False
-        if match:
-            fence = None if fence and line.strip().startswith(fence) else fence or match["fence"]
+    for line in LEDGER.sub("", text).split("\n"):
         if not fence:
             line = re.sub(r"\s*\{\s*[#.:][^}]*\}\s*$", "", line)
             line = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:)[^)]*\)(\{[^}]*\})?", r"\1", line)
-        lines.append(line)
+            if opening := re.match(r'(?:!!!|\?\?\?\+?)\s+\S+(?:\s+"(.*)")?\s*$', line):
+                lines += [f"> **{opening[1]}**"] if opening[1] else []
+                quoted = True
+                continue
+        if match := FENCE.match(line):
+            fence = None if fence and line.strip().startswith(fence) else fence or match["fence"]
+        if quoted and line.strip() and not line.startswith("    "):
+            quoted = False
+            while lines and lines[-1] == ">":
+                lines[-1] = ""
+        lines.append(f"> {line[4:]}".rstrip() if quoted else line)
+    while lines and lines[-1] in ("", ">"):
+        lines.pop()
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 

@@ -10,14 +10,14 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## ?/  make \1	/' | expand -t 16
 
 serve: .venv/ready  ## build the site, show it on http://127.0.0.1:8000, follow every edit
-	$(BIN)/mkdocs serve --livereload
+	$(BIN)/mkdocs serve
 
 build: .venv/ready  ## build the site into site/
 	$(BIN)/mkdocs build --strict
 
 test: .venv/ready chromium  ## everything that says whether the site is right
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadgroup
 	$(BIN)/pytest --codeblocks README.md README.en.md
 
 record: .venv/ready  ## on a machine with an NVIDIA GPU: run the GPU cells and keep their outputs

@@ -4,7 +4,7 @@ import difflib
 import re
 import warnings
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import jupytext
@@ -125,11 +125,17 @@ def read_text(project, path):
 
 def read_cells(project, path):
     """Cells of a snippet file in the percent format, tags and names checked. Raises PressError."""
-    where, text = project.path(path), read_text(project, path)
+    return list(_read_cells(path.relative_to(project.snippets).as_posix(), read_text(project, path)))
+
+
+@lru_cache(maxsize=256)
+def _read_cells(name, text):
+    """The same, of a text: parsing takes a while, and each quote of a page asks for it."""
+    where, suffix, address = f"snippets/{name}", Path(name).suffix, name
     lines = [number for number, line in enumerate(text.splitlines(), 1) if MARKER.match(line)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        notebook = jupytext.reads(text, fmt=f"{path.suffix[1:]}:percent")
+        notebook = jupytext.reads(text, fmt=f"{suffix[1:]}:percent")
     parts = notebook.cells
     if parts and len(parts) == len(lines) + 1:  # what stands before the first marker
         if any(line.strip() and not line.startswith("#") for line in parts[0].source.splitlines()):
@@ -152,7 +158,7 @@ def read_cells(project, path):
             if tag not in TAGS:
                 raise PressError(where, line, f"unknown tag {tag!r}", f"{nearest(tag, TAGS)}known tags: {', '.join(sorted(TAGS))}")
         seen[name] = line
-        if path.suffix == ".py":
+        if suffix == ".py":
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", SyntaxWarning)
@@ -160,8 +166,8 @@ def read_cells(project, path):
             except SyntaxError as error:
                 raise PressError(where, line + (error.lineno or 0), f"cell {name!r}: syntax error: {error.msg}",
                                  "mend the Python of this line") from None
-        cells.append(Cell(path.relative_to(project.snippets).as_posix(), line, name, tags, part.source))
-    return cells
+        cells.append(Cell(address, line, name, tags, part.source))
+    return tuple(cells)
 
 
 def nearest(word, words):
@@ -267,8 +273,8 @@ class Page:
         target = (self.project.snippets / file).resolve()
         if not target.is_relative_to(self.project.snippets) or Path(file).is_absolute():
             raise self.error(line + 1, f"{address!r} leaves snippets/", "quote cells of this chapter's own snippet file only")
-        files = {path.relative_to(self.project.snippets).as_posix() for path in self.project.snippets.rglob("*.*")}
-        if not name or file not in files:
+        if not name or not target.is_file():
+            files = [path.relative_to(self.project.snippets).as_posix() for path in self.project.snippets.rglob("*.*")]
             raise self.error(line + 1, f"there is no snippet file {file or address!r}",
                              nearest(file or address, files) + "a quote reads file:cell, the file below snippets/")
         if target not in self.project.snippet_files(self.stem):
@@ -333,7 +339,7 @@ def check_chapter(project, stem):
         cells = project.cells(stem)
         pages = [project.page(language, stem) for language in LANGUAGES]
         for page in pages:
-            page.parts
+            _ = page.parts  # reading finds the mistakes
     except PressError as error:
         return [error]
     errors = []
@@ -362,7 +368,7 @@ def _check_page(page, cells):
                              "let page and snippet file have the same order: it is the order of execution")
             break
     ids = {}
-    for line, level, identifier, text in page.headings:
+    for line, _, identifier, text in page.headings:
         if identifier is None:
             yield page.error(line, f"the heading {text!r} has no id", "write one behind it, the same in both languages: {#create}")
         elif identifier in ids:

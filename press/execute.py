@@ -32,7 +32,7 @@ CONFIG, STARTUP, STYLE = (Path(__file__).with_name(name) for name in
                           ("ipython_kernel_config.py", "kernel_startup.py", "matplotlibrc"))
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1",
-    "MATPLOTLIBRC": str(STYLE), "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(STYLE), "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "IPYTHONDIR": str(Path(tempfile.gettempdir()) / "pytorch-notes-ipython"),  # not the contributor's own profile
 }
@@ -131,8 +131,10 @@ def write_atomically(path, text):
 
 
 def tidy(text):
-    """`text` without what changes from machine to machine: colours of a terminal, folders of this environment."""
+    """`text` without what changes from machine to machine (colours of a terminal, folders of this environment), and without
+    the place in PyTorch's C++ sources that its warnings end with."""
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    text = re.sub(r"\s*\(Triggered internally at [^)]*\)", "", text)
     for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         text = text.replace(str(folder), "site-packages")
     return text.replace(sys.prefix, "python").replace(str(Path.home()), "~")

@@ -7,6 +7,7 @@ import textwrap
 import nbformat
 
 from press.chapters import FENCE, LEDGER, PressError, Prose
+from press.weave import code_cell, markdown_cell, number_cells
 
 GUARDS = {  # tag -> (what the script puts around the cell's code)
     "gpu": ("if torch.cuda.is_available():  # needs an NVIDIA GPU\n", ""),
@@ -50,19 +51,18 @@ def notebook(woven):
     for cell in woven.cells:
         if cell.cell_type == "markdown":
             if text := plain_markdown(cell.source):
-                found.cells.append(nbformat.v4.new_markdown_cell(text))
+                found.cells.append(markdown_cell(text))
         elif cell.metadata.press["path"].endswith(".sh"):
-            found.cells.append(nbformat.v4.new_markdown_cell(f"```sh\n{cell.source}\n```"))
+            found.cells.append(markdown_cell(f"```sh\n{cell.source}\n```"))
         else:
             tags = list(cell.metadata.press["tags"])
             if {"gpu", "network"} & set(tags):
                 tags = sorted({*tags, "raises-exception"})
-            code = nbformat.v4.new_code_cell(cell.source, outputs=cell.outputs, metadata={"name": cell.metadata.press["name"], "tags": tags})
+            code = code_cell(cell.source, {"name": cell.metadata.press["name"], "tags": tags}, cell.outputs)
             found.cells.append(code)
-            found.cells += [nbformat.v4.new_markdown_cell(f"*{figure['caption']}*")
+            found.cells += [markdown_cell(f"*{figure['caption']}*")
                             for figure in cell.metadata.press["figures"] if figure["caption"]]
-    for number, cell in enumerate(found.cells):
-        cell["id"] = f"cell-{number}"
+    number_cells(found)
     return nbformat.writes(found) + "\n"
 
 

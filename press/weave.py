@@ -5,10 +5,11 @@ import re
 
 import nbformat
 
-from press.chapters import PressError, Prose
+from press.chapters import Prose
 from press.records import fresh_records
 
-INKS = {"#1f2328": "#dfe2e8", "#d0d7de": "#4a505c"}  # of press/matplotlibrc: ink in light -> ink in dark
+# Colours of press/matplotlibrc, and what becomes of them on a dark page: the two inks, and the three darkest of the cycle.
+DARK = {"#1f2328": "#dfe2e8", "#d0d7de": "#4a505c", "#0072b2": "#4aa3e0", "#d55e00": "#ff8a3d", "#009e73": "#2fc797"}
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -30,10 +31,10 @@ def weave(project, language, stem, execution):
     }
     for part in page.parts:
         if isinstance(part, Prose):
-            notebook.cells += [nbformat.v4.new_markdown_cell(text) for text in split_title(part.text)]
+            notebook.cells += [markdown_cell(text) for text in split_title(part.text)]
             continue
         cell = cells[part.address]
-        woven = nbformat.v4.new_code_cell(cell.source, metadata={"tags": list(cell.tags)})
+        woven = code_cell(cell.source, {"tags": list(cell.tags)})
         if cell.name in execution.outputs:
             status, outputs = "run", execution.outputs[cell.name]
         elif cell.name in records:
@@ -50,9 +51,24 @@ def weave(project, language, stem, execution):
         woven.metadata["press"] = {"name": cell.name, "tags": list(cell.tags), "info": part.info, "path": cell.path, "status": status,
                                    "figures": [{"alt": alt, "caption": caption} for alt, caption in part.figures]}
         notebook.cells.append(woven)
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number}"  # nbformat's own are random
+    number_cells(notebook)
     return notebook
+
+
+def markdown_cell(source):
+    return nbformat.from_dict({"cell_type": "markdown", "id": "cell", "metadata": {}, "source": source})
+
+
+def code_cell(source, metadata, outputs=()):
+    return nbformat.from_dict({"cell_type": "code", "id": "cell", "execution_count": None, "metadata": metadata, "source": source,
+                               "outputs": list(outputs)})
+
+
+def number_cells(notebook):
+    """Give every cell an id that is the same in every build (nbformat's own are random), and check the whole notebook."""
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.validate(notebook)
 
 
 def split_title(text):
@@ -98,7 +114,7 @@ def slim(svg):
 
 
 def dark_twin(svg):
-    """The same figure for a dark page: its two inks exchanged, its colours kept."""
-    for light, dark in INKS.items():
+    """The same figure for a dark page: inks exchanged, dark colours made lighter, all else kept."""
+    for light, dark in DARK.items():
         svg = re.sub(light, dark, svg, flags=re.IGNORECASE)
     return svg

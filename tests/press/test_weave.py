@@ -9,9 +9,9 @@ import pytest
 
 from press import records
 from press.chapters import PressError
-from press.execute import Execution, run_python
+from press.execute import STYLE, Execution, run_python
 from press.export import guard, notebook, plain_markdown, script
-from press.weave import content_name, dark_twin, image_kind, reading_minutes, slim, svg_size, weave
+from press.weave import DARK, content_name, dark_twin, image_kind, reading_minutes, slim, svg_size, weave
 
 ABOUT = {"device": "CPU", "torch": "2", "torchvision": "0", "python": "3", "cuda": None, "seconds": 1.0}
 TEXT = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "1"}}
@@ -53,8 +53,29 @@ def test_svg_size_in_css_pixels():
 
 
 def test_dark_twin_exchanges_the_inks_and_nothing_else():
-    twin = dark_twin(SVG.replace("</svg>", '<path fill="#0072b2"/></svg>'))
-    assert "#1f2328" not in twin and "#0072b2" in twin and len(twin) == len(SVG) + len('<path fill="#0072b2"/>')
+    assert dark_twin('<path fill="#cc79a7" stroke="#1F2328"/>') == '<path fill="#cc79a7" stroke="#dfe2e8"/>'
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return sum(weight * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for weight, c in zip((0.2126, 0.7152, 0.0722), channels))
+
+
+def contrast(first, second):
+    """Of two colours, by https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio"""
+    bright, dim = sorted((luminance(first), luminance(second)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def test_every_colour_of_a_figure_can_be_seen_in_light_and_in_dark():
+    import matplotlib
+
+    style = matplotlib.rc_params_from_file(STYLE, use_default_template=True)
+    assert contrast(style["text.color"] if style["text.color"].startswith("#") else "#" + style["text.color"], "#ffffff") > 7
+    for colour in style["axes.prop_cycle"].by_key()["color"]:
+        light = "#" + colour.lstrip("#").lower()
+        assert contrast(light, "#ffffff") > 2.2, light
+        assert contrast(DARK.get(light, light), "#1e2129") > 4.5, light
 
 
 def test_figures_are_addressed_by_content():

@@ -1,0 +1,149 @@
+"""The site in headless Chromium, as a reader uses it."""
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from press.chapters import LANGUAGES, Project
+from tests.site.conftest import ROOT
+
+PROJECT = Project(ROOT)
+CHAPTER = "foundations/tensors"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    assert chromium, "install Chromium: `make test` does it on Debian"
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        found = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """A function that opens a path of the site; on teardown nothing may have failed, and no other host been asked."""
+    problems, contexts = [], []
+
+    def opened(path, **settings):
+        context = browser.new_context(**{"viewport": {"width": 1300, "height": 900}, "locale": "en-GB"} | settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: problems.append(f"asks {request.url}") if not request.url.startswith((address, "data:", "blob:")) else None)
+        page.on("response", lambda response: problems.append(f"{response.status} {response.url}") if response.status >= 400 else None)
+        page.goto(address + path)
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not problems
+
+
+@pytest.mark.parametrize("locale, language", [("zh-CN", "zh"), ("zh-TW", "zh"), ("en-US", "en"), ("de-DE", "en")])
+def test_root_takes_the_reader_to_the_language_of_the_browser(open_page, address, locale, language):
+    page = open_page("", locale=locale)
+    page.wait_for_url(f"{address}{language}/")
+    assert page.evaluate("document.documentElement.lang") == language
+
+
+@pytest.mark.parametrize("language, other, name", [("zh", "en", "English"), ("en", "zh", "中文")])
+def test_language_switch_keeps_page_and_anchor(open_page, address, language, other, name):
+    anchor = PROJECT.page("zh", CHAPTER).headings[3][2]
+    page = open_page(f"{language}/{CHAPTER}/#{anchor}")
+    page.locator(".md-header .md-select").hover()
+    page.locator(f".md-select__link[hreflang={other}]").click()
+    page.wait_for_url(f"{address}{other}/{CHAPTER}/#{anchor}")
+    page.wait_for_function(f"document.documentElement.lang === '{other}'")
+    assert page.evaluate(f"document.getElementById('{anchor}').getBoundingClientRect().top") < 300
+
+
+def search(page, words):
+    if not page.locator("input.md-search__input").is_visible():
+        page.locator("label[for=__search]").first.click()
+    page.locator("input.md-search__input").click()
+    page.keyboard.insert_text(words)
+    page.keyboard.press("End")  # Material looks at the box when a key goes up
+    page.wait_for_function("document.querySelectorAll('.md-search-result__item').length > 0", timeout=15000)
+    return page.locator(".md-search-result__link").evaluate_all("links => links.map(link => link.getAttribute('href') || link.href)")
+
+
+def test_chinese_search_finds_a_word_from_the_middle_of_a_title(open_page):
+    title = PROJECT.page("zh", "networks/activations").front["title"]
+    assert "函数" in title and not title.startswith("函数")
+    assert any("networks/activations/" in link for link in search(open_page("zh/"), "函数"))
+
+
+def test_chinese_search_finds_a_word_from_the_middle_of_a_sentence(open_page):
+    found = search(open_page("zh/"), "梯度消失")
+    assert any("networks/activations/" in link for link in found)
+    assert any(re.search(r"[\u4e00-\u9fff]梯度消失", text) for _, text in PROJECT.page("zh", "networks/activations").prose_lines())
+
+
+def test_english_search(open_page):
+    assert any("foundations/devices/" in link for link in search(open_page("en/"), "accelerator"))
+
+
+def test_dark_mode_follows_the_system_and_the_button(open_page):
+    page = open_page(f"zh/{CHAPTER}/", color_scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
+    dark = page.evaluate(background)
+    shown = page.locator("figure img:visible").first
+    assert "dark-only" in shown.get_attribute("class")
+    page.locator("form.md-header__option label:visible").click()
+    page.wait_for_function("document.body.dataset.mdColorScheme === 'default'")
+    assert page.evaluate(background) != dark
+    assert "light-only" in page.locator("figure img:visible").first.get_attribute("class")
+
+
+def test_copy_button_copies_the_cell_and_nothing_of_its_output(open_page, browser):
+    page = open_page(f"en/{CHAPTER}/", permissions=["clipboard-read", "clipboard-write"])
+    cell = list(PROJECT.cells(CHAPTER).values())[0]
+    block = page.locator(f"#cell-{cell.name}")
+    block.hover()
+    block.locator("[data-clipboard-target], .md-clipboard, .md-code__button").first.click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("navigator.clipboard.readText()").strip() == cell.source.strip()
+    assert page.locator(".outputs :is(.md-clipboard, .md-code__button)").count() == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("suffix", [".ipynb", ".py"])
+def test_downloads(open_page, language, suffix):
+    page = open_page(f"{language}/{CHAPTER}/")
+    with page.expect_download() as download:
+        page.locator(f".chapter-meta a[href$='{suffix}']").click()
+    assert download.value.suggested_filename == CHAPTER.rpartition("/")[2] + suffix
+    assert list(PROJECT.cells(CHAPTER).values())[0].source.splitlines()[0] in download.value.path().read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_opens_without_a_complaint_and_fits_a_phone(open_page, address, language):
+    page = open_page(f"{language}/", viewport={"width": 390, "height": 844})
+    for stem in PROJECT.stems():
+        page.goto(f"{address}{language}/{'' if stem == 'index' else stem + '/'}")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{stem} is wider than a phone"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_outputs_are_attached_to_their_cell_and_unlike_it(open_page, scheme):
+    page = open_page(f"en/{CHAPTER}/", color_scheme=scheme)
+    found = page.evaluate("""() => {
+        const outputs = document.querySelector('.outputs'), code = outputs.previousElementSibling.querySelector('code')
+        const colour = (element, name) => getComputedStyle(element)[name]
+        const error = document.querySelector('.out.error'), warning = document.querySelector('.out.warning'), plain = document.querySelector('.out.result')
+        return {gap: outputs.getBoundingClientRect().top - code.getBoundingClientRect().bottom,
+                alike: colour(outputs, 'backgroundColor') === colour(code, 'backgroundColor'),
+                colours: [error, warning, plain].map(element => element && colour(element, 'color'))}
+    }""")
+    assert abs(found["gap"]) < 2 and not found["alike"]
+    assert len(set(found["colours"])) == 3 and None not in found["colours"]

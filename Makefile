@@ -17,8 +17,8 @@ build: .venv/ready  ## build the site into site/
 
 test: .venv/ready chromium  ## everything that says whether the site is right
 	$(BIN)/ruff check .
-	$(BIN)/pytest -n auto --dist loadgroup
-	$(BIN)/pytest --codeblocks README.md README.en.md
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --codeblocks README.md README.en.md
 
 record: .venv/ready  ## on a machine with an NVIDIA GPU: run the GPU cells and keep their outputs
 	$(BIN)/python -m press record

@@ -19,14 +19,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    """Where tests run in parallel (--dist loadgroup), those of a file stay together, for they share its chapter."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_terminal_summary(terminalreporter, config):
     """The rows of the ledger that still wait for their chapter."""
     terminalreporter.section("ledger")

@@ -107,11 +107,14 @@ def _weave(file, files, config, project, language, stem, execution):
 
 
 def _figure(files, config, file, kind, data):
-    """Add a figure (and its dark twin) to the site: {src, dark, width, height}."""
+    """Add a figure and its twins (dark; still, if it moves) to the site: their addresses, width and height."""
     if kind == "image/svg+xml":
         svg = weave.slim(data)
         width, height = weave.svg_size(svg)
-        sources = {"src": svg.encode(), "dark": weave.dark_twin(svg).encode()}
+        sources = {"src": svg, "dark": weave.dark_twin(svg)}
+        if still := weave.still_twin(svg):
+            sources |= {"still": still, "dark_still": weave.dark_twin(still)}
+        sources = {name: text.encode() for name, text in sources.items()}
     else:
         sources = {"src": base64.b64decode(data)}
         width, height = Image.open(io.BytesIO(sources["src"])).size

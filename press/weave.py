@@ -118,3 +118,9 @@ def dark_twin(svg):
     for light, dark in DARK.items():
         svg = re.sub(light, dark, svg, flags=re.IGNORECASE)
     return svg
+
+
+def still_twin(svg):
+    """An animated SVG standing still, in the state that its elements have without their animation; None for one that does not
+    move. For readers who prefer no motion, and for the button that stops it."""
+    return svg.replace("</style>", "*{animation:none!important}</style>", 1) if "@keyframes" in svg else None

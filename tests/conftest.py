@@ -13,6 +13,14 @@ from press.run import run_cell, runnable
 ROOT = Path(__file__).resolve().parent.parent
 
 
+SLOW_FIRST = ("test_reproducible", "test_downloaded_notebooks", "test_downloaded_scripts", "test_execute", "test_browser")
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long begin first, so that parallel runs (`--dist loadfile`, file by file) end together."""
+    items.sort(key=lambda item: SLOW_FIRST.index(item.path.stem) if item.path.stem in SLOW_FIRST else len(SLOW_FIRST))
+
+
 class ChapterRun(dict):
     """{cell name: press.run.Ran} of a chapter, and its prose."""
 

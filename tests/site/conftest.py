@@ -13,6 +13,11 @@ from urllib.parse import urlparse
 import pytest
 from filelock import FileLock
 
+from press.execute import ENVIRONMENT
+
+# A reader's own environment: no settings of the press but the number of threads, on which last digits depend.
+READER = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT and name != "PYTHONPATH"}
+READER |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

@@ -147,3 +147,19 @@ def test_outputs_are_attached_to_their_cell_and_unlike_it(open_page, scheme):
     }""")
     assert abs(found["gap"]) < 2 and not found["alike"]
     assert len(set(found["colours"])) == 3 and None not in found["colours"]
+
+
+def test_animation_stops_at_a_button_and_where_the_reader_prefers_no_motion(open_page):
+    current = "document.querySelector('figure:has(.motion) img.light-only').currentSrc"
+    page = open_page("en/networks/convolution/", color_scheme="light")
+    page.locator(".motion").first.scroll_into_view_if_needed()
+    page.wait_for_function(current)
+    moving = page.evaluate(current)
+    page.locator(".motion").first.click()
+    page.wait_for_function(f"{current} !== '{moving}'")
+    still = page.evaluate(current)
+    page.locator(".motion").first.click()
+    page.wait_for_function(f"{current} === '{moving}'")
+    calm = open_page("en/networks/convolution/", color_scheme="light", reduced_motion="reduce")
+    calm.locator(".motion").first.scroll_into_view_if_needed()
+    calm.wait_for_function(f"{current} === '{still}'")

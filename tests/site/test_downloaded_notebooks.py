@@ -1,20 +1,12 @@
-"""What a reader downloads runs alone, in an empty folder, and gives what the page shows."""
-
-import os
-import subprocess
-import sys
+"""The notebook that a reader downloads runs alone, in an empty folder, and gives what the page shows."""
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from press.execute import ENVIRONMENT, tidy_output
+from press.execute import tidy_output
+from tests.site.conftest import READER
 from tests.site.test_built import PROJECT, executed
-
-# A reader's own environment: no settings of the press but the number of threads, on which last digits depend.
-READER = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT and name != "PYTHONPATH"}
-READER |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-EACH = [pytest.param(stem, marks=pytest.mark.xdist_group(f"download-{stem}")) for stem in PROJECT.chapters()]
 
 
 def comparable(output):
@@ -26,7 +18,7 @@ def comparable(output):
     return None if any(kind.startswith("image/") for kind in output["data"]) else output["data"]["text/plain"]
 
 
-@pytest.mark.parametrize("stem", EACH)
+@pytest.mark.parametrize("stem", PROJECT.chapters())
 def test_notebook_runs_alone_and_gives_what_the_page_shows(site, stem, tmp_path):
     path = site / "zh" / stem / f"{stem.rpartition('/')[2]}.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -38,10 +30,3 @@ def test_notebook_runs_alone_and_gives_what_the_page_shows(site, stem, tmp_path)
         if cell.cell_type == "code" and cell.metadata.name in expected and "timing" not in cell.metadata.tags:
             got = [comparable(tidy_output(output)) for output in cell.outputs]
             assert got == [comparable(output) for output in expected[cell.metadata.name]], f"{stem}:{cell.metadata.name}"
-
-
-@pytest.mark.parametrize("stem", EACH)
-def test_script_runs_alone(site, stem, tmp_path):
-    path = site / "en" / stem / f"{stem.rpartition('/')[2]}.py"
-    done = subprocess.run([sys.executable, "-I", str(path)], cwd=tmp_path, capture_output=True, text=True, env=READER | {"MPLBACKEND": "Agg"}, timeout=200)
-    assert done.returncode == 0, done.stderr[-2000:]

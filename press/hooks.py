@@ -32,7 +32,7 @@ from mkdocs.structure.files import File  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from press import chapters, execute, export, ledger, weave  # noqa: E402
+from press import chapters, execute, export, glossary, ledger, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
 
@@ -71,6 +71,7 @@ def on_files(files, config):
         return files
     stems = [stem for stem in project.chapters() if files.get_file_from_path(f"{stem}.md")]
     try:
+        config.extra["glossary"] = glossary.read_glossary(project)
         executions = execute.execute(project, stems, report=log.info)
         for stem in stems:
             _weave(files.get_file_from_path(f"{stem}.md"), files, config, project, language, stem, executions[stem])
@@ -134,13 +135,35 @@ def _add(files, config, uri, content):
 def on_page_markdown(markdown, page, config, files):
     """What press/notebook.md.j2 wrote, as it wrote it: without the style sheet of JupyterLab that mkdocs-jupyter appends, and
     without the escaping that brought it unchanged through nbconvert's HTML parser."""
-    if not str(page.file.abs_src_path).endswith(".ipynb"):
-        return markdown
-    return html.unescape(markdown[: markdown.rindex("\n        <style>")])
+    if str(page.file.abs_src_path).endswith(".ipynb"):
+        return html.unescape(markdown[: markdown.rindex("\n        <style>")])
+    project, language = project_of(config), language_of(config)
+    if "<!-- glossary -->" in markdown:
+        markdown = markdown.replace("<!-- glossary -->", glossary.glossary_page(config.extra["glossary"], language))
+    if "<!-- chapters -->" in markdown:
+        markdown = markdown.replace("<!-- chapters -->", _chapter_list(page, files, project, language, config.extra["strings"]))
+    return markdown
+
+
+def _chapter_list(page, files, project, language, strings):
+    """The chapters of this page's section in reading order, each with what it is about and how long it takes."""
+    rows = []
+    for other in page.parent.children:
+        stem = other.file.src_uri.removesuffix(".md") if other.is_page else None
+        if stem in project.chapters():
+            front = project.page(language, stem).front
+            minutes = strings["minutes"].format(minutes=weave.reading_minutes(project, stem))
+            rows.append(f"{len(rows) + 1}. [{front['title']}]({Path(stem).name}.md) · {minutes}\n\n    {front['description']}\n")
+    return "\n".join(rows)
 
 
 def on_page_content(content, page, config, files):
-    """Formulas as MathML, which every current browser draws by itself: no script, no font, no other host."""
+    """Tooltips of the glossary; and formulas as MathML, which every current browser draws by itself: no script, no font, no
+    other host."""
+
+    language, stem = language_of(config), page.file.src_uri.removesuffix(".md")
+    if language and stem != "appendix/glossary":
+        content = glossary.annotate(content, config.extra["glossary"], language, stem)
 
     def mathml(match):
         tag, source = match[1], match[2]

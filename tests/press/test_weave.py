@@ -11,7 +11,7 @@ from press import records
 from press.chapters import PressError
 from press.execute import STYLE, Execution, run_python
 from press.export import guard, notebook, plain_markdown, script
-from press.weave import DARK, content_name, dark_twin, image_kind, reading_minutes, slim, svg_size, weave
+from press.weave import DARK, content_name, dark_twin, image_kind, reading_minutes, slim, still_twin, svg_size, weave
 
 ABOUT = {"device": "CPU", "torch": "2", "torchvision": "0", "python": "3", "cuda": None, "seconds": 1.0}
 TEXT = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "1"}}
@@ -54,6 +54,12 @@ def test_svg_size_in_css_pixels():
 
 def test_dark_twin_exchanges_the_inks_and_nothing_else():
     assert dark_twin('<path fill="#cc79a7" stroke="#1F2328"/>') == '<path fill="#cc79a7" stroke="#dfe2e8"/>'
+
+
+def test_still_twin_stops_what_moves():
+    assert still_twin(SVG) is None
+    moving = SVG.replace("<path", "<style>@keyframes k{}</style><path")
+    assert still_twin(moving).count("*{animation:none!important}</style>") == 1
 
 
 def luminance(colour):

@@ -9,6 +9,8 @@ import nbformat
 from press.chapters import FENCE, LEDGER, PressError, Prose
 from press.weave import code_cell, markdown_cell, number_cells
 
+RAW = re.compile(r"^<(div|svg)\b.*?^</\1>[ \t]*$", re.DOTALL | re.MULTILINE)  # drawn for the site: a map, say
+
 GUARDS = {  # tag -> (what the script puts around the cell's code)
     "gpu": ("if torch.cuda.is_available():  # needs an NVIDIA GPU\n", ""),
     "network": ("if '--network' in sys.argv:  # needs a download: run this script with --network\n", ""),
@@ -19,10 +21,10 @@ GUARDS = {  # tag -> (what the script puts around the cell's code)
 def plain_markdown(text):
     """Markdown of Material turned into what Jupyter shows: admonitions to block quotes, no ids, no comments.
 
-    Links to other pages of the site become their text, since a downloaded notebook stands alone.
+    Raw HTML blocks, drawn for the site, are left out. Links to other pages of the site become their text, since a downloaded notebook stands alone.
     """
     lines, fence, quoted = [], None, False
-    for line in LEDGER.sub("", text).split("\n"):
+    for line in RAW.sub("", LEDGER.sub("", text)).split("\n"):
         if not fence:
             line = re.sub(r"\s*\{\s*[#.:][^}]*\}\s*$", "", line)
             line = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?:)[^)]*\)(\{[^}]*\})?", r"\1", line)

@@ -10,14 +10,13 @@ import html
 import io
 import json
 import logging
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
-# `mkdocs serve` loads this file anew for each build: let it load the press anew too.
-for _name in [name for name in sys.modules if name.startswith("press.") and name != "press.hooks"]:
-    del sys.modules[_name]
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
@@ -35,6 +34,16 @@ from PIL import Image  # noqa: E402
 from press import chapters, execute, export, glossary, ledger, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
+state = {"serving": False, "press": None}
+
+
+def press_stamp():
+    """When the press itself was last edited."""
+    return max(path.stat().st_mtime_ns for path in (ROOT / "press").glob("*.py"))
+
+
+def on_startup(command, dirty):
+    state.update(serving=command == "serve", press=press_stamp())
 
 
 def language_of(config):
@@ -47,7 +56,12 @@ def project_of(config):
 
 
 def on_config(config):
-    """Addresses of the languages and, for the language switch, where they lie."""
+    """Addresses of the languages and, for the language switch, where they lie. A server whose press was edited starts again,
+    since MkDocs keeps the hooks that it loaded."""
+    if state["serving"] and state["press"] != press_stamp():
+        log.info("the press was edited: starting again")
+        shutil.rmtree(config.site_dir, ignore_errors=True)
+        os.execv(sys.executable, sys.orig_argv)
     language, here = language_of(config), config.site_url or "/"
     root = urljoin(here, "../") if language else here
     config.extra["root"] = root
@@ -172,8 +186,12 @@ def on_page_content(content, page, config, files):
         try:
             found = latex2mathml.converter.convert(source, display=display)
         except Exception as error:
-            raise PluginError(f"docs/{language_of(config)}/{page.file.src_uri}: the formula {source!r} cannot be set: {error!r}\n"
-                              "  -> write it with the commands of latex2mathml") from None
+            found, problem = "", repr(error)
+        else:  # what it does not know it leaves standing
+            problem = "an unknown command" if re.search(r"\\|&(?!#?\w+;)|&amp;", found) else ""
+        if problem:
+            raise PluginError(f"docs/{language}/{page.file.src_uri}: the formula {source!r} cannot be set: {problem}\n"
+                              "  -> write it with the commands of latex2mathml; `aligned` becomes several $$ blocks")
         found = found.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
         return f'<div class="formula">{found}</div>' if tag == "div" else found
 

@@ -80,8 +80,8 @@ def split_title(text):
 def reading_minutes(project, stem):
     """Honest minutes for a beginner, in steps of 5, the same in both languages: 250 characters of Chinese or 130 words of
     English a minute, and 6 s for each line of code."""
-    chinese = "\n".join(text for _, text in project.page("zh", stem).prose_lines())
-    english = "\n".join(text for _, text in project.page("en", stem).prose_lines())
+    chinese, english = (re.sub(r"<[^>]*>", "", "\n".join(text for _, text in project.page(language, stem).prose_lines()))
+                        for language in ("zh", "en"))
     code = sum(len(cell.source.splitlines()) for cell in project.cells(stem).values())
     minutes = max(len(re.findall(r"[\u4e00-\u9fff]", chinese)) / 250, len(re.findall(r"[A-Za-z]+", english)) / 130) + code / 10
     return max(5, 5 * round(minutes / 5))

@@ -1,0 +1,178 @@
+# The cells of the chapter networks/losses.
+
+# %% first
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+output = torch.tensor([20.0, 18.0, 25.0])  # (3,): what the network says
+target = torch.tensor([22.0, 18.0, 21.0])  # (3,): what it should have said
+
+loss_fn = nn.MSELoss()
+print(loss_fn(output, target))
+print(((output - target) ** 2).mean())
+
+# %% gradient
+output.requires_grad_()
+loss = loss_fn(output, target)
+loss.backward()
+print(output.grad)
+
+better = (output - 0.5 * output.grad).detach()  # half a gradient, the other way
+print(better)
+print(loss_fn(better, target))
+
+# %% by-hand
+def mse(output, target):
+    return ((output - target) ** 2).mean()
+
+
+def l1(output, target):
+    return (output - target).abs().mean()
+
+
+def huber(output, target, delta=1.0):
+    size = (output - target).abs()
+    return torch.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+
+
+output = output.detach()
+print(mse(output, target), F.mse_loss(output, target))
+print(l1(output, target), F.l1_loss(output, target))
+print(huber(output, target), F.huber_loss(output, target))
+
+# %% curves
+import matplotlib.pyplot as plt
+
+error = torch.linspace(-3, 3, 121, requires_grad=True)
+functions = {"MSE": F.mse_loss, "L1": F.l1_loss, "Huber": F.huber_loss}
+
+fig, (left, right) = plt.subplots(1, 2)
+for name, function in functions.items():
+    each = function(error, torch.zeros(121), reduction="none")  # (121,): one loss for each error
+    (slope,) = torch.autograd.grad(each.sum(), error)
+    style = "--" if name == "Huber" else "-"
+    left.plot(error.detach(), each.detach(), style, label=name)
+    right.plot(error.detach(), slope, style)
+left.set(xlabel="error = output − target", ylabel="loss", ylim=(-0.2, 5))
+right.set(xlabel="error = output − target", ylabel="slope of the loss")
+left.legend(loc="upper center")
+plt.show()
+
+# %% reduction
+for reduction in ("none", "sum", "mean"):
+    print(f"{reduction:5}", F.mse_loss(output, target, reduction=reduction))
+
+# %% outlier
+days = torch.tensor([18.0, 19.0, 19.5, 22.0, 180.0], dtype=torch.float64)  # (5,): the last should be 18.0
+guesses = torch.arange(4000, dtype=torch.float64) / 20  # (4000,): 0.00, 0.05, ..., 199.95
+
+for name, function in functions.items():
+    losses = torch.stack([function(guess.expand(5), days) for guess in guesses])  # (4000,)
+    print(f"{name:5} {guesses[losses.argmin()].item():.2f}")
+print(f"mean {days.mean().item():.2f}, median {days.median().item():.2f}")
+
+# %% silent tags=["warns"]
+column = output[:, None]  # (3, 1): what a Linear(..., 1) hands over
+print(F.mse_loss(column, target))
+
+pairs = (column - target) ** 2  # (3, 1) and (3,) -> (3, 3)
+print(pairs)
+print(pairs.mean())
+
+shuffled = target[[2, 0, 1]]  # every answer at the wrong sample
+print(F.mse_loss(column, shuffled))
+print(F.mse_loss(column.squeeze(1), target))  # (3, 1) -> (3,): as it should be
+
+# %% cross-entropy
+logits = torch.tensor([[2.0, 1.0, -1.0],
+                       [0.5, 0.0, 3.0]])  # (2, 3): 2 samples, 3 classes
+label = torch.tensor([0, 1])  # (2,): the right class of each
+
+p = torch.softmax(logits, dim=1)  # (2, 3): each row adds up to 1
+right = p[[0, 1], label]  # (2,): the probability of the right class
+print(p)
+print(right)
+print(-right.log(), (-right.log()).mean())
+print(F.cross_entropy(logits, label))
+
+# %% nll
+log_p = torch.log_softmax(logits, dim=1)  # (2, 3)
+print(F.nll_loss(log_p, label))
+print(F.nll_loss(p, label))  # wrong: forgot the logarithm
+
+# %% untrained
+for classes in (2, 10, 1000):
+    undecided = torch.zeros(1, classes)  # every class has the same score
+    print(f"{classes:4} {F.cross_entropy(undecided, torch.tensor([0])):.4f}")
+
+# %% accuracy
+for s in (0.0, 1.0, 2.0):
+    scores = logits + torch.tensor([[s, 0, 0], [0, s, 0]])  # more for the right classes
+    accuracy = (scores.argmax(dim=1) == label).float().mean()
+    print(f"accuracy {accuracy:.1f}  cross-entropy {F.cross_entropy(scores, label):.4f}")
+
+# %% double-softmax
+z = torch.zeros(1, 10)
+z[0, 3] = 20.0  # class 3, without a doubt
+z.requires_grad_()
+
+for c in (3, 4):
+    for scores in (z, torch.softmax(z, dim=1)):
+        loss = F.cross_entropy(scores, torch.tensor([c]))
+        (gradient,) = torch.autograd.grad(loss, z)
+        print(f"{c} is right: loss {loss.item():7.4f}, largest gradient {gradient.abs().max():.4f}")
+
+# %% labels
+one_hot = F.one_hot(label, num_classes=3).float()  # (2,) -> (2, 3)
+doubtful = torch.tensor([[0.8, 0.2, 0.0],
+                         [0.5, 0.5, 0.0]])  # (2, 3): a probability for each class
+
+print(label.dtype, F.cross_entropy(logits, label))
+print(one_hot.dtype, F.cross_entropy(logits, one_hot))
+print(F.cross_entropy(logits, doubtful), -(doubtful * log_p).sum(dim=1).mean())
+
+# %% int32-error tags=["raises-exception"]
+F.cross_entropy(logits, label.to(torch.int32))
+
+# %% one-hot-error tags=["raises-exception"]
+F.cross_entropy(logits, F.one_hot(label, num_classes=3))
+
+# %% order
+print("MSE          ", F.mse_loss(output, target), F.mse_loss(target, output))
+print("cross-entropy", F.cross_entropy(logits, doubtful), F.cross_entropy(doubtful, logits))
+
+# %% bce
+def bce(p, yes):
+    return -(yes * p.log() + (1 - yes) * (1 - p).log()).mean()
+
+
+z = torch.tensor([1.5, -0.5, 3.0])  # (3,): one logit for each question
+yes = torch.tensor([1.0, 0.0, 0.0])  # (3,): 1 is yes, 0 is no
+p = torch.sigmoid(z)
+print(bce(p, yes), F.binary_cross_entropy(p, yes), F.binary_cross_entropy_with_logits(z, yes))
+
+# %% stable
+z = torch.tensor([20.0], requires_grad=True)  # quite sure of yes
+no = torch.tensor([0.0])  # but no was right
+p = torch.sigmoid(z)
+print("p =", p.item())
+
+for loss in (bce(p, no), F.binary_cross_entropy(p, no), F.binary_cross_entropy_with_logits(z, no)):
+    (gradient,) = torch.autograd.grad(loss, z, retain_graph=True)  # the first two share the sigmoid
+    print(f"loss {loss.item():5.1f}  gradient {gradient.item():.1f}")
+
+# %% push
+z = logits.clone().requires_grad_()
+F.cross_entropy(z, label).backward()
+print(z.grad)
+print((torch.softmax(logits, dim=1) - one_hot) / 2)  # 2 samples
+
+# %% constructor-error tags=["raises-exception"]
+nn.CrossEntropyLoss(logits, label)
+
+# %% bounds-error tags=["raises-exception"]
+F.cross_entropy(logits, torch.tensor([1, 3]))  # counted from 1
+
+# %% column-error tags=["raises-exception"]
+F.cross_entropy(logits, label[:, None])  # (2, 1)

@@ -1,0 +1,381 @@
+"""The proof of what docs/*/foundations/roadmap.md claims."""
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+import yaml
+from bs4 import BeautifulSoup
+
+from press.chapters import LANGUAGES, Project
+from press.weave import reading_minutes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROJECT = Project(ROOT)
+STEM = "foundations/roadmap"
+DOCS = "https://docs.pytorch.org/docs/stable/"
+MSE = torch.nn.functional.mse_loss
+
+
+def prose(chapter, language):
+    return " ".join(chapter.prose(language).split())
+
+
+def says(chapter, *texts):
+    """Both pages contain each of `texts`, line breaks aside."""
+    assert not [(language, text) for language in LANGUAGES for text in texts if text not in prose(chapter, language)]
+
+
+def section(chapter, language, anchor):
+    """The text from the heading with this id to the next heading."""
+    text = chapter.prose(language).partition(f"{{#{anchor}}}\n")[2]
+    return re.split(r"^#+ ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+# ---- the map ---------------------------------------------------------------------------------
+
+
+def drawing(language):
+    page = PROJECT.page(language, STEM).body
+    (source,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    return source, BeautifulSoup(source, "html.parser").svg
+
+
+def nodes(language):
+    """{stem: (label, x, y, width)} of the boxes that are links, in the order in which they stand."""
+    _, svg = drawing(language)
+    found = {}
+    for link in svg.find_all("a"):
+        address = urljoin(f"/{language}/{STEM}/", link["href"])
+        match = re.fullmatch(rf"/{language}/(.+)/", address)
+        assert match, link["href"]
+        x, y = map(int, re.fullmatch(r"translate\((\d+),(\d+)\)", link["transform"]).groups())
+        box = svg.find(id=link.use["href"][1:]) if link.use else link.rect
+        found[match[1]] = (link.get_text(), x, y, int(box["width"]))
+    return found
+
+
+def chapters_of_the_site(language):
+    """[(stem, name)] of the two first sections, in the order of the site's navigation."""
+    nav = yaml.safe_load((ROOT / f"mkdocs.{language}.yml").read_text(encoding="utf-8"))["nav"]
+    parts = [items for part in nav if isinstance(part, dict) for items in part.values() if isinstance(items, list)]
+    pairs = [pair for items in parts for item in items if isinstance(item, dict) for pair in item.items()]
+    return [(path.removesuffix(".md"), name) for name, path in pairs if path.startswith(("foundations/", "networks/"))]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_chapter_is_on_the_map_in_reading_order(language):
+    found, order = nodes(language), chapters_of_the_site(language)
+    assert list(found) == [stem for stem, _ in order] and len(order) == 14
+    written = {stem for stem in PROJECT.stems() if stem.startswith(("foundations/", "networks/")) and not stem.endswith("/index")}
+    assert STEM in written and written <= set(found), written - set(found)
+    for number, (stem, name) in enumerate(order, 1):
+        label = found[stem][0]
+        assert label.startswith(f"{number} {name}"), label
+        assert (label == f"{number} {name}") == (stem != STEM), label
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_list_says_the_same_as_the_map(chapter, language):
+    text = section(chapter, language, "map")
+    lines = re.findall(r"^(\d+)\. (.*)$", text, re.MULTILINE)
+    found = nodes(language)
+    assert [int(number) for number, _ in lines] == list(range(1, len(found) + 1))
+    for (_, line), (number, (stem, name)) in zip(lines, enumerate(chapters_of_the_site(language), 1), strict=True):
+        link = re.match(r"\[(.+?)\]\((.+?)\.md\)", line)
+        if stem == STEM:
+            assert not link and line.startswith(name)
+        else:
+            assert (link[1], urljoin(f"/{STEM}", link[2])) == (name, f"/{stem}"), line
+            assert found[stem][0] == f"{number} {name}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lines_of_the_map_lead_to_each_chapter_from_all_that_it_needs(language):
+    """A line ends in the middle of a box's upper side; whatever a chapter says must be read first lies upstream of it."""
+    found = nodes(language)
+    _, svg = drawing(language)
+    above = {(x, y + 17): stem for stem, (_, x, y, _) in found.items()}
+    below = {(x, y - 17): stem for stem, (_, x, y, _) in found.items()}
+    before = {stem: set() for stem in found}
+    for piece in re.findall(r"M[^M]+", svg.find("path", attrs={"stroke-dasharray": False}, recursive=False)["d"]):
+        numbers = [int(number) for number in re.findall(r"\d+", piece)]
+        start, end = above[tuple(numbers[:2])], below[tuple(numbers[-2:])]
+        assert numbers[1] < numbers[-1] and list(found).index(start) < list(found).index(end)
+        before[end] |= {start} | before[start]  # lines are drawn in reading order
+    assert [stem for stem in found if not before[stem]] == ["foundations/what-is-pytorch"]
+    wanted = 0
+    for stem in found:
+        if stem in PROJECT.stems():
+            paragraph = re.search(r"^    \*\*(?:先读|Read first|You need first)\*\*[:：](.*?)\n\n", PROJECT.page(language, stem).body, re.DOTALL | re.MULTILINE)
+            first = re.split(r"。|\.\s", paragraph[1])[0]  # what is said after that is a suggestion
+            for link in re.findall(r"\]\(([^)#]+)\.md", first):
+                needed = urljoin(f"/{stem}", link).lstrip("/")
+                if needed in found:
+                    wanted += 1
+                    assert needed in before[stem], f"the map does not lead from {needed} to {stem}"
+    assert wanted >= 10
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_drawing_can_be_read_everywhere(language):
+    source, svg = drawing(language)
+    assert "\n\n" not in source and svg["role"] == "img" and svg.title.get_text().strip()
+    left, top, width, height = map(int, svg["viewbox"].split())
+    assert (left, top, svg["width"]) == (0, 0, "100%") and width <= 360 < height
+    for name in ("fill", "stroke"):  # nothing that dark mode could not change
+        for tag in svg.find_all(attrs={name: True}):
+            assert re.fullmatch(r"none|currentColor|var\(--md-primary-[fb]g-color\)", tag[name]), tag
+    boxes = [(x, y, wide) for _, x, y, wide in nodes(language).values()]
+    for number, (x, y, wide) in enumerate(boxes):
+        assert wide / 2 <= x <= width - wide / 2 and 17 <= y <= height - 17
+        for other_x, other_y, other_wide in boxes[:number]:
+            assert abs(x - other_x) >= (wide + other_wide) / 2 or abs(y - other_y) > 34
+    for label, _, _, wide in nodes(language).values():
+        assert sum(14 if "\u2e80" < letter else 8 for letter in label) <= wide, label
+    # The list below is for the keyboard and for those who listen: the picture stays out of their way.
+    assert all(link["tabindex"] == "-1" for link in svg.find_all("a"))
+
+
+def test_later_parts_are_dashed_and_no_links_and_both_maps_are_one():
+    bare = []
+    for language in LANGUAGES:
+        source, svg = drawing(language)
+        (dashed,) = svg.find_all(attrs={"stroke-dasharray": True})
+        assert len(dashed.find_all("rect")) == 3 and not dashed.find_all("a") and not dashed.find_parent("a")
+        bare.append(re.sub(r">[^<>]*<", "><", source))
+    assert bare[0] == bare[1]
+
+
+# ---- how long it takes -----------------------------------------------------------------------
+
+
+@pytest.mark.ledger("n0-03")
+def test_the_sixty_minutes_took_four_hours_and_a_page_says_how_long_it_takes(chapter):
+    zh, en = (" ".join(section(chapter, language, "hours").split()) for language in LANGUAGES)
+    assert "标题里写着 60 分钟" in zh and "大约四个小时" in zh and "四倍" in zh
+    assert "60 minutes in its title" in en and "about four hours" in en and "four times" in en
+    factor = 4 * 60 / 60
+    assert factor == 4 and 25 * factor == 100
+    assert "写 25 分钟，给自己留 100 分钟" in zh and "says 25 minutes, keep 100 free" in en
+    for language in LANGUAGES:  # the two figures at the top of every chapter
+        strings = yaml.safe_load((ROOT / f"mkdocs.{language}.yml").read_text(encoding="utf-8"))["extra"]["strings"]
+        assert "{minutes}" in strings["meta"] and "{seconds}" in strings["runs"]
+
+
+@pytest.mark.ledger("n0-03")
+def test_minutes_are_computed_as_the_page_says(chapter):
+    characters, words, seconds, step = map(int, re.search(
+        r"每分钟 (\d+) 个汉字（英文是 (\d+) 个单词），每行代码 (\d+) 秒，中英文两页取长的那个，再凑成 (\d+) 的倍数", chapter.prose("zh")).groups())
+    assert re.search(rf"{words} words of English a minute \(or {characters} characters of Chinese\), {seconds} seconds for each line of code, "
+                     rf"the longer of the two languages, rounded to a multiple of {step}", prose(chapter, "en"))
+    for stem in set(PROJECT.chapters()) - {STEM}:  # the drawing has letters that nobody reads
+        texts = ["\n".join(text for _, text in PROJECT.page(language, stem).prose_lines()) for language in LANGUAGES]
+        chinese = sum("\u4e00" <= letter <= "\u9fff" for letter in texts[0]) / characters
+        english = len(re.findall("[A-Za-z]+", texts[1])) / words
+        code = sum(len(cell.source.splitlines()) for cell in PROJECT.cells(stem).values()) * seconds / 60
+        assert abs(reading_minutes(PROJECT, stem) - max(chinese, english) - code) <= step / 2 + 1e-9, stem
+        assert reading_minutes(PROJECT, stem) % step == 0
+
+
+# ---- the official tutorial -------------------------------------------------------------------
+
+
+@pytest.mark.ledger("n0-04")
+def test_the_official_tutorial_is_linked_and_no_translation(chapter):
+    for language in LANGUAGES:
+        links = re.findall(r"\]\((https?://[^)]+)\)", chapter.prose(language))
+        assert "https://docs.pytorch.org/tutorials/beginner/deep_learning_60min_blitz.html" in links
+        assert all(re.match(r"https://(docs|discuss)\.pytorch\.org/|https://github\.com/pytorch/pytorch[#/]", link) for link in links)
+    quotes = [[quote.address for quote in PROJECT.page(language, STEM).quotes] for language in LANGUAGES]
+    assert quotes[0] == quotes[1] == [f"{STEM}.py:{name}" for name in chapter]  # one code for both languages
+
+
+@pytest.mark.ledger("n0-04", "n1-29")
+def test_code_from_before_0_4_fails_today(chapter):
+    ran = chapter["aged"]
+    assert ran.code.splitlines()[-1] == "loss.data[0]"
+    assert type(ran.error) is IndexError and "`tensor.item()`" in str(ran.error)
+    assert chapter["today"].value == 0.5 and type(chapter["today"].value) is float and chapter["today"].code == "loss.item()"
+    row = torch.tensor([0.5])  # a row with one number in it, as a loss used to be
+    assert row[0].item() == 0.5 and ran.names["loss"].ndim == 0
+    from torch.autograd import Variable
+
+    assert type(Variable(torch.ones(2))) is torch.Tensor  # the other sign of age does nothing any more
+    says(chapter, "`.data`", "`Variable`", "releases/tag/v0.4.0", "`item()`")
+    others = "".join(ran.code for name, ran in chapter.items() if name != "aged")
+    assert ".data" not in others and "Variable" not in others
+
+
+# ---- five steps, documentation ---------------------------------------------------------------
+
+
+def test_five_steps_need_no_network(chapter):
+    from sklearn.datasets import load_digits
+
+    assert load_digits().images.shape[1:] == (8, 8) and len(set(load_digits().target)) == 10
+    for package in (torch, torchvision):
+        home = Path(package.__file__).parent
+        thing = torch.nn.Linear if package is torch else torchvision.transforms.Compose
+        assert Path(inspect.getsourcefile(thing)).is_relative_to(home) and "def " in inspect.getsource(thing)
+    for language, numbers in (("zh", "一二三四五"), ("en", "12345")):
+        rows = re.findall(r"^\| (\S) \|", section(chapter, language, "steps"), re.MULTILINE)
+        assert "".join(row for row in rows if row != "步") == numbers
+
+
+@pytest.mark.ledger("n1-28")
+def test_the_documentation_explains_the_surprise_offline(chapter):
+    assert chapter["surprise"].value.item() == 2 == sorted([1, 2, 3, 4])[1]
+    numbers = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    assert np.median([1, 2, 3, 4]) == 2.5 == torch.quantile(numbers, q=0.5).item()
+    first, _, rest = chapter["offline"].stdout.partition("\n")
+    assert first == str(sorted(name for name in vars(torch) if "median" in name)) and "'median'" in first
+    assert "lower of the two medians is returned" in rest and "torch.quantile` with ``q=0.5``" in rest and ".. note::" in rest
+    assert rest.strip() and rest.strip() in inspect.getdoc(torch.median) and rest.endswith("instead.\n")
+    says(chapter, "2.5", "`q=0.5`", "`torch.quantile`", "`help(torch.median)`", "`torch.median?`")
+
+
+@pytest.mark.ledger("n1-28")
+def test_the_three_pages_stand_beside_their_questions_and_chapters(chapter):
+    expected = [
+        (("backward()", "no_grad", "inference_mode"), DOCS + "notes/autograd.html", "(autograd.md)"),
+        (("parameters()", "state_dict()", "train()", "eval()"), DOCS + "generated/torch.nn.Module.html", "(../networks/modules.md)"),
+        (("step()",), DOCS + "optim.html", None),
+    ]
+    for language in LANGUAGES:
+        rows = [row for row in section(chapter, language, "docs").splitlines() if DOCS in row and row.startswith("|")]
+        for row, (names, address, link) in zip(rows, expected, strict=True):
+            question, page, first = row.strip("| ").split(" | ")
+            assert all(f"`{name}`" in question for name in names) and f"({address})" in page
+            assert link in first if link else "](" not in first
+    # What the pages are said to answer is there: torch's own docstrings are what two of them print, and point to the third.
+    assert all(getattr(torch.nn.Module, name[:-2]).__doc__ for name in expected[1][0])
+    assert torch.optim.Optimizer.step.__doc__ and torch.optim.lr_scheduler.LRScheduler.__doc__
+    assert "locally-disable-grad-doc" in torch.no_grad.__doc__  # a section of Autograd mechanics
+
+
+# ---- forum -----------------------------------------------------------------------------------
+
+
+@pytest.mark.ledger("n1-29")
+def test_the_words_to_search_for_are_those_that_do_not_change(chapter):
+    phrase = "mat1 and mat2 shapes cannot be multiplied"
+    says(chapter, "https://discuss.pytorch.org/", f"`{phrase}`", "`3x8 and 4x3`")
+    assert not re.search(r"\d", phrase.replace("mat1", "").replace("mat2", ""))
+    error = chapter["long-error"].error
+    assert type(error) is RuntimeError and phrase in str(error) and "(3x8 and 4x3)" in str(error)
+    with pytest.raises(RuntimeError, match=phrase) as other:  # another person's numbers
+        torch.nn.Linear(5, 2)(torch.zeros(7, 6))
+    assert "3x8" not in str(other.value) and "7x6" in str(other.value)
+    for language in LANGUAGES:
+        assert ".data" in section(chapter, language, "forum") and "Variable" in section(chapter, language, "forum")
+        assert "](#blitz)" in section(chapter, language, "forum")
+
+
+@pytest.mark.ledger("n1-29")
+def test_the_minimal_example_fails_alike_alone_and_in_ten_lines(chapter):
+    ran, long = chapter["minimal"], chapter["long-error"]
+    assert type(ran.error) is type(long.error) and str(ran.error) == str(long.error)
+    lines = [line for line in ran.code.splitlines() if line.strip()]
+    assert len(lines) <= 10 < len(long.code.splitlines())
+    with pytest.raises(RuntimeError) as alone:  # complete: nothing of the chapter is needed
+        exec(ran.code, {})
+    assert str(alone.value) == str(long.error)
+    version, x, weight = ran.stdout.splitlines()
+    assert re.fullmatch(r"Python 3\.\d+\.\S+ torch " + re.escape(torch.__version__), version)
+    assert x.split(maxsplit=1) == ["x", "(3, 8) torch.float32 cpu"] and weight.split(maxsplit=1) == ["weight", "(3, 4)"]
+    assert ran.names["layer"](torch.zeros(3, 4)).shape == (3, 3)  # it takes 4 numbers
+    says(chapter, "`(3, 4)`", "`(3, 8)`", "`Linear(4, 3)`", "`Linear(8, 3)`")
+
+
+@pytest.mark.ledger("n1-29")
+def test_the_cure_cures_and_what_was_cut_had_no_part_in_it(chapter):
+    flowers = chapter["long-error"].names["flowers"]
+    assert flowers.shape == (3, 4) and torch.allclose(flowers.mean(dim=0), torch.zeros(4), atol=1e-6)
+    assert torch.allclose(flowers.std(dim=0), torch.ones(4))
+    assert "torch.nn.Linear(4, 8)" in chapter["long-error"].code and "torch.nn.Linear(4, 3)" in chapter["minimal"].code
+    mended = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    assert mended(flowers).shape == (3, 3) and mended(flowers).argmax(dim=1).shape == (3,)
+    for data in (flowers, torch.zeros(3, 4)):  # as measured, or all zeros: the shape alone decides
+        with pytest.raises(RuntimeError, match=re.escape("(3x8 and 4x3)")):
+            chapter["long-error"].names["net"](data)
+
+
+def test_the_question_quotes_the_error_and_how_to_list_versions(chapter):
+    message = str(chapter["minimal"].error)
+    for language in LANGUAGES:
+        (post,) = re.findall(r"^```text\n(.*?)^```", section(chapter, language, "ask"), re.DOTALL | re.MULTILINE)
+        title = post.splitlines()[0]
+        assert title.removeprefix("Title: nn.Linear(4, 3): ") in message and title.endswith("(3x8 and 4x3)")
+        assert "output of shape (3, 3)" in post and "Traceback" in post and len(re.findall(r"^\d\.", post, re.MULTILINE)) == 3
+    says(chapter, "`python -m torch.utils.collect_env`", "bug-report.yml")
+    spec = importlib.util.find_spec("torch.utils.collect_env")
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert "PyTorch version" in source and '__name__ == "__main__"' in source
+
+
+# ---- practice --------------------------------------------------------------------------------
+
+
+@pytest.mark.ledger("n1-31")
+def test_the_example_is_right_on_paper(chapter):
+    names = chapter["read"].names
+    p, t = names["prediction"].tolist(), names["target"].tolist()
+    assert [a - b for a, b in zip(p, t)] == [2, 0, 4, 2]
+    assert chapter["read"].value.item() == (4 + 0 + 16 + 4) / 4 == 6
+    assert "差是 2、0、4、2，平方是 4、0、16、4，平均是 6" in chapter.prose("zh")
+    assert "the differences are 2, 0, 4, 2, their squares 4, 0, 16, 4, and the mean is 6" in prose(chapter, "en")
+
+
+@pytest.mark.ledger("n1-31")
+def test_the_judge_passes_right_answers(chapter, capsys):
+    assert chapter["check"].stdout.splitlines() == [f"right for shape {shape}" for shape in ((1,), (4,), (2, 3))]
+    check = chapter["check"].names["check"]
+    for answer in (MSE, torch.nn.MSELoss(), lambda p, t: (t - p).square().sum() / p.numel(), lambda p, t: ((p - t) ** 2).flatten().mean(),
+                   lambda p, t: torch.tensor(np.mean((p.numpy() - t.numpy()) ** 2))):
+        check(answer)
+        assert capsys.readouterr().out == chapter["check"].stdout
+
+
+WRONG = {
+    "abs": lambda p, t: (p - t).abs().mean(),
+    "sum": lambda p, t: ((p - t) ** 2).sum(),
+    "not squared": lambda p, t: (p - t).mean(),
+    "root": lambda p, t: ((p - t) ** 2).mean().sqrt(),
+    "square of the mean": lambda p, t: (p - t).mean() ** 2,
+    "largest": lambda p, t: ((p - t) ** 2).max(),
+    "by rows": lambda p, t: ((p - t) ** 2).sum() / len(p),
+    "by columns": lambda p, t: ((p - t) ** 2).mean(dim=0),
+    "not reduced": lambda p, t: (p - t) ** 2,
+    "plus": lambda p, t: ((p + t) ** 2).mean(),
+    "number of Python": lambda p, t: ((p - t) ** 2).mean().item(),
+    "another dtype": lambda p, t: ((p - t) ** 2).double().mean(),
+    "spoils its input": lambda p, t: p.sub_(t).square().mean(),
+    "by heart": lambda p, t: torch.tensor(6.0),
+    "nothing": lambda p, t: None,
+}
+
+
+@pytest.mark.ledger("n1-31")
+@pytest.mark.parametrize("name", WRONG)
+def test_the_judge_rejects_wrong_answers(chapter, name):
+    with pytest.raises((AssertionError, TypeError)):
+        chapter["check"].names["check"](WRONG[name])
+
+
+@pytest.mark.ledger("n1-31")
+def test_the_slip_shows_in_the_table_only(chapter):
+    ran = chapter["slip"]
+    assert type(ran.error) is AssertionError and "Expected 5.0 but got 15.0." in str(ran.error)
+    assert ran.stdout.splitlines() == ["right for shape (1,)", "right for shape (4,)"]
+    table = chapter["check"].names["table"].numpy()
+    assert len(table) == 2 and table.size == 6 and (table**2).sum() == 30 and 30 / 6 == 5 and 30 / 2 == 15
+    assert "该是 5，却得了 15" in chapter.prose("zh") and "有两行，却有六个数，30 该除以 6，结果除了 2" in chapter.prose("zh")
+    assert "15 instead of 5" in prose(chapter, "en") and "two rows but six numbers, so 30 was divided by 2 and not by 6" in prose(chapter, "en")
+    assert "len(error)" in ran.code and "len" not in chapter["read"].code

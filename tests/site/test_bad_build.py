@@ -1,0 +1,56 @@
+"""A mistake fails the build: exit status, file and line, and no page of a half-built language."""
+
+import shutil
+
+import pytest
+
+from tests.press.conftest import LEDGER, PAGE, SNIPPET, Mini
+from tests.site.conftest import ROOT, build
+
+
+@pytest.fixture
+def tiny_site(tmp_path):
+    """A buildable project of one tiny chapter, with the real press, theme and configuration."""
+    project = Mini(tmp_path / "project")
+    project.root.mkdir()
+    for name in ("press", "theme"):
+        shutil.copytree(ROOT / name, project.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", "mkdocs.zh.yml", "mkdocs.en.yml"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        (project.root / name).write_text(text.split("\nnav:")[0] + "\n", encoding="utf-8")
+    project.outputs.mkdir()
+    project.put("ledger.yml", LEDGER)
+    project.put("glossary.yml", "[]")
+    project.put("docs/index.md", "---\ntemplate: root.html\n---\n")
+    project.both("# Home {#home}\n", "index")
+    project.put("snippets/a.py", SNIPPET)
+    project.both(PAGE)
+    return project
+
+
+@pytest.mark.parametrize("path, text, message", [
+    ("docs/zh/a.md", PAGE + "\n    ```py\n    x\n    ```\n", "docs/zh/a.md:19: a raw fence (py)"),
+    ("docs/zh/a.md", PAGE + "\n    [gone](gone.md)\n", "link gone.md stands in this language only"),
+    ("snippets/a.py", SNIPPET + "\n    # %% three\n    1 / 0\n", "snippets/a.py:8: docs/zh/a.md does not quote the cell 'three'"),
+    ("snippets/a.py", SNIPPET.replace("x + 1", "x / 0"), "snippets/a.py:6: cell 'two' raises ZeroDivisionError: division by zero"),
+], ids=["raw fence", "link in one language", "cell not quoted", "cell raises"])
+def test_mistake_fails_the_build(tiny_site, tmp_path, path, text, message):
+    tiny_site.put(path, text)
+    done = build(tmp_path / "site", root=tiny_site.root)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not list((tmp_path / "site").glob("*/a/index.html"))
+
+
+def test_link_that_leads_nowhere_fails_the_strict_build(tiny_site, tmp_path):
+    tiny_site.both(PAGE + "\n    [gone](gone.md#x)\n")
+    done = build(tmp_path / "site", root=tiny_site.root)
+    assert done.returncode != 0 and "gone.md" in done.stdout + done.stderr
+
+
+def test_formula_that_cannot_be_set_fails_the_build(tiny_site, tmp_path):
+    tiny_site.both(PAGE + "\n    $$\n    \\nosuch{x}\n    $$\n")
+    done = build(tmp_path / "site", root=tiny_site.root)
+    assert done.returncode != 0
+    assert "docs/zh/a.md: the formula" in done.stdout + done.stderr

@@ -299,7 +299,7 @@ def test_inference_tensors_are_sealed_and_no_grad_tensors_are_not(chapter):
     (w * sealed.clone()).sum().backward()
     assert torch.equal(w.grad, torch.tensor([3.0, 3.0, 3.0]))
     with pytest.raises(RuntimeError, match="do not track version counter"):
-        sealed._version
+        _ = sealed._version
     detached = torch.full((3,), 2.0, requires_grad=True).detach()
     assert (w * detached).requires_grad
 

@@ -1,0 +1,224 @@
+# The cells of the chapter networks/lenet.
+
+# %% lenet
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, kernel_size=5)
+        self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):  # (N, 1, 32, 32)
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # -> (N, 6, 28, 28) -> (N, 6, 14, 14)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # -> (N, 16, 10, 10) -> (N, 16, 5, 5)
+        x = torch.flatten(x, 1)  # -> (N, 400)
+        x = F.relu(self.fc1(x))  # -> (N, 120)
+        x = F.relu(self.fc2(x))  # -> (N, 84)
+        return self.fc3(x)  # -> (N, 10)
+
+
+torch.manual_seed(0)
+net = LeNet()
+
+# %% flatten
+maps = torch.randn(3, 16, 5, 5)  # three samples
+
+count = 1
+for size in maps.shape[1:]:  # all the axes but the batch
+    count *= size
+print(count, torch.equal(maps.view(-1, count), torch.flatten(maps, 1)))
+
+# %% path
+pool = nn.MaxPool2d(2)
+path = {"conv1": net.conv1, "relu1": F.relu, "pool1": pool, "conv2": net.conv2, "relu2": F.relu, "pool2": pool,
+        "flatten": nn.Flatten(), "fc1": net.fc1, "relu3": F.relu, "fc2": net.fc2, "relu4": F.relu, "fc3": net.fc3}
+
+h = x = torch.randn(1, 1, 32, 32)
+shapes = {"input": x.shape}
+for name, step in path.items():
+    h = step(h)
+    shapes[name] = h.shape
+    print(f"{name:8}", tuple(h.shape))
+print(torch.equal(h, net(x)))
+
+# %% path-figure
+import matplotlib.pyplot as plt
+
+fig, (upper, lower) = plt.subplots(2, 1, height_ratios=[1.6, 1])
+left = 0
+for name in ["input", "conv1", "pool1", "conv2", "pool2"]:
+    n, side, _ = shapes[name][1:]
+    back = 1.2 * (n - 1)  # how far the maps behind stick out
+    for c in reversed(range(n)):
+        corner = (left + 1.2 * c, 1.2 * c - (side + back) / 2)
+        upper.add_patch(plt.Rectangle(corner, side, side, fc=("C0", 0.1), ec="C0"))
+    upper.text(left + (side + back) / 2, -28, f"{name}\n{n}×{side}×{side}", ha="center", va="center")
+    left += side + back + 15
+upper.set(xlim=(-2, left - 13), ylim=(-36, 20), aspect="equal")
+upper.axis("off")
+
+names = ["fc3", "fc2", "fc1", "flatten"]
+lower.bar_label(lower.barh(names, [shapes[name][1] for name in names], color="C1"), padding=4)
+lower.set(xlabel="numbers in a row")
+plt.show()
+
+# %% count
+by_hand = {"conv1": 6 * (1 * 5 * 5 + 1), "conv2": 16 * (6 * 5 * 5 + 1),
+           "fc1": 120 * (400 + 1), "fc2": 84 * (120 + 1), "fc3": 10 * (84 + 1)}
+
+print("layer   params  by hand  multiplications")
+for name, layer in net.named_children():
+    params = sum(p.numel() for p in layer.parameters())
+    places = shapes[name][2:].numel()  # a kernel stands in 28 * 28 places, a linear layer works once
+    print(f"{name:6} {params:7,} {by_hand[name]:8,} {layer.weight.numel() * places:16,}")
+print("in all", sum(p.numel() for p in net.parameters()))
+
+# %% random-backward
+out = net(x)  # (1, 10)
+v = torch.randn(1, 10)
+out.backward(v)
+
+print(all(p.grad is not None for p in net.parameters()))
+print(torch.equal(net.fc3.bias.grad, v[0]))  # (10,)
+
+# %% mse
+target = torch.zeros(10)
+target[3] = 1  # "this is a 3"
+target = target.reshape(1, -1)  # (10,) -> (1, 10), as the output
+
+out = net(x)  # (1, 10)
+loss = nn.MSELoss()(out, target)
+print(loss)
+print(((out - target) ** 2).sum() / 10)
+
+# %% broadcast tags=["warns"]
+wrong = nn.MSELoss()(out, target.reshape(-1, 1))  # (1, 10) against (10, 1)
+print(wrong, "is the mean of", (out - target.reshape(-1, 1)).shape)
+
+# %% chain
+node = loss.grad_fn
+for name in ["loss", *reversed(path)]:
+    print(f"{name:8}", type(node).__name__)
+    onward = [n for n, _ in node.next_functions if n and type(n).__name__ not in ("AccumulateGrad", "TBackward0")]
+    node = onward[0] if onward else None
+
+fc3 = loss.grad_fn.next_functions[0][0]
+print("fc3 forks:", [type(n).__name__ for n, _ in fc3.next_functions])
+
+# %% bias-grad
+net.zero_grad()
+print("before:", net.conv1.bias.grad)
+print("still: ", net.conv1.bias.grad)  # where the notes said "after"
+loss.backward()
+print("after: ", net.conv1.bias.grad)
+
+# %% step
+rate = 0.1
+foretold = 0.0
+with torch.no_grad():
+    for p in net.parameters():
+        foretold += rate * (p.grad**2).sum()
+        p -= rate * p.grad
+    after = nn.MSELoss()(net(x), target)
+print(f"loss {loss:.4f} -> {after:.4f}, fell by {loss - after:.4f}, foretold {foretold:.4f}")
+
+# %% digits
+from sklearn.datasets import load_digits
+
+digits = load_digits()  # comes with scikit-learn, no download
+small = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16  # (1797, 8, 8) -> (1797, 1, 8, 8), 0 to 1
+images = F.interpolate(small, size=(32, 32), mode="bilinear")  # (1797, 1, 32, 32)
+labels = torch.tensor(digits.target)  # (1797,)
+
+order = torch.randperm(1797)
+train, test = order[:1500], order[1500:]
+train_x, train_y = images[train], labels[train]
+test_x, test_y = images[test], labels[test]
+print(train_x.shape, test_x.shape)
+
+# %% train
+net = LeNet()  # a new one
+optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
+
+losses, accuracies = [], []
+for epoch in range(20):
+    total = 0.0
+    for batch in torch.randperm(1500).split(25):  # (25,): which samples
+        down, right = torch.randint(-3, 4, (2,)).tolist()
+        batch_x = train_x[batch].roll((down, right), dims=(2, 3))  # (25, 1, 32, 32)
+        loss = F.cross_entropy(net(batch_x), train_y[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    with torch.no_grad():
+        predicted = net(test_x).argmax(dim=1)  # (297, 10) -> (297,)
+    losses.append(total / 60)  # 60 mini-batches
+    accuracies.append((predicted == test_y).float().mean().item())
+print(f"accuracy {accuracies[-1]:.3f}")
+
+# %% curve
+fig, (upper, lower) = plt.subplots(2, 1, sharex=True)
+epochs = range(1, 21)
+upper.plot(epochs, losses)
+upper.set(ylabel="training loss")
+lower.plot(epochs, accuracies, color="C1")
+lower.axhline(0.97, color="C5", ls="--")
+lower.set(xlabel="epoch", ylabel="test accuracy", xticks=range(2, 21, 2))
+plt.show()
+
+# %% confusion
+confusion = torch.zeros(10, 10, dtype=torch.int64)
+for truth, guess in zip(test_y, predicted):
+    confusion[truth, guess] += 1
+
+fig, ax = plt.subplots()
+for truth, guess in confusion.nonzero().tolist():
+    color = "C0" if truth == guess else "C1"
+    ax.add_patch(plt.Rectangle((guess - 0.5, truth - 0.5), 1, 1, color=color, alpha=0.3))
+    ax.text(guess, truth, confusion[truth, guess].item(), ha="center", va="center")
+ax.set(xlabel="predicted", ylabel="true", xticks=range(10), yticks=range(10), xlim=(-0.5, 9.5), ylim=(9.5, -0.5),
+       aspect="equal")
+ax.grid(False)
+plt.show()
+
+# %% hardest
+with torch.no_grad():
+    each = F.cross_entropy(net(test_x), test_y, reduction="none")  # (297,): one loss a sample
+hardest = each.topk(8).indices
+
+fig, axes = plt.subplots(2, 4)
+for i, ax in zip(hardest, axes.flat):
+    ax.imshow(small[test[i], 0].numpy(), cmap="gray", interpolation="nearest")
+    ax.set(title=f"is {test_y[i]}, says {predicted[i]}")
+    ax.axis("off")
+plt.show()
+
+# %% nearest
+def nearest(x):  # (N, 1, 32, 32) -> (N,)
+    distances = torch.cdist(x.flatten(1), train_x.flatten(1))  # (N, 1500)
+    return train_y[distances.argmin(dim=1)]
+
+
+for shift in (0, 4):
+    moved = test_x.roll(shift, dims=3)  # to the right
+    with torch.no_grad():
+        lenet = net(moved).argmax(dim=1)
+    print(f"shift {shift}: LeNet {(lenet == test_y).float().mean():.3f},",
+          f"nearest {(nearest(moved) == test_y).float().mean():.3f}")
+
+# %% size-error tags=["raises-exception"]
+net(torch.randn(1, 1, 28, 28))
+
+# %% channel-error tags=["raises-exception"]
+net(images[:5, 0])  # (5, 32, 32)
+
+# %% single-error tags=["raises-exception"]
+net(images[0])  # (1, 32, 32)

@@ -145,7 +145,8 @@ print(train_x.shape, test_x.shape)
 
 # %% train
 net = LeNet()  # a new one
-optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
+optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
+scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, total_iters=20)  # lr down to 0
 
 losses, accuracies = [], []
 for epoch in range(20):
@@ -158,6 +159,7 @@ for epoch in range(20):
         loss.backward()
         optimizer.step()
         total += loss.item()
+    scheduler.step()
     with torch.no_grad():
         predicted = net(test_x).argmax(dim=1)  # (297, 10) -> (297,)
     losses.append(total / 60)  # 60 mini-batches

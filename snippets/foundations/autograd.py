@@ -58,7 +58,7 @@ print(a.item(), b.item(), c.item())
 # %% graph-figure
 import matplotlib.pyplot as plt
 
-column, edges, passed = {}, set(), {}
+column, edges, passed = {}, {}, {}
 
 
 def explore(node, steps_back=0):
@@ -66,7 +66,7 @@ def explore(node, steps_back=0):
     node.register_hook(lambda handed_on, _: passed.update({node: handed_on}))  # called by backward
     for i, (parent, _) in enumerate(node.next_functions):
         if parent is not None:
-            edges.add((node, i, parent))
+            edges[node, i, parent] = True
             explore(parent, steps_back + 1)
 
 

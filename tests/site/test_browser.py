@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from press.chapters import LANGUAGES, Project
 from tests.site.conftest import ROOT
+from tests.site.test_built import page_address
 
 PROJECT = Project(ROOT)
 CHAPTER = "foundations/tensors"
@@ -129,7 +130,7 @@ def test_downloads(open_page, language, suffix):
 def test_every_page_opens_without_a_complaint_and_fits_a_phone(open_page, address, language):
     page = open_page(f"{language}/", viewport={"width": 390, "height": 844})
     for stem in PROJECT.stems():
-        page.goto(f"{address}{language}/{'' if stem == 'index' else stem + '/'}")
+        page.goto(f"{address}{language}/{page_address(stem)}")
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{stem} is wider than a phone"
 

@@ -26,8 +26,13 @@ def soup(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
+def page_address(stem):
+    """Where the page of a stem lies below its language: `foundations/tensors/`, or `foundations/` for an index."""
+    return re.sub(r"(^|/)index/$", r"\1", f"{stem}/")
+
+
 def page_file(site, language, stem):
-    return site / language / ("" if stem == "index" else stem) / "index.html"
+    return site / language / page_address(stem) / "index.html"
 
 
 def html_files(site):
@@ -181,7 +186,7 @@ def test_each_language_has_its_own_index_sitemap_and_lang(built, language):
         page = soup(page_file(site, language, stem))
         assert page.html["lang"] == language
         links = {tag["hreflang"]: tag["href"] for tag in page.select('head link[hreflang]')}
-        assert links == {other: f"{home}{other}/{'' if stem == 'index' else stem + '/'}" for other in LANGUAGES}
+        assert links == {other: f"{home}{other}/{page_address(stem)}" for other in LANGUAGES}
 
 
 def test_root_offers_both_languages(site):

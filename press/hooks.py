@@ -209,13 +209,13 @@ def on_page_context(context, page, config, nav):
 def on_post_page(output, page, config):
     """Two thinnings of what Material and Pygments write, about a seventh of a page's weight, and one correction.
 
-    Blank space between tags goes, and so do the spans of names, operators, punctuation and spaces, which Material draws like
+    Blank space between tags and comments go, and so do the spans of names, operators, punctuation and spaces, which Material draws like
     plain code. Material links the languages' home pages in every head, for its language switch: those are not this page in
     another language, so their `hreflang` goes; `theme/main.html` adds the right ones.
     """
     output = re.sub(r'(<link rel="alternate" href="[^"]*") hreflang="[^"]*">', r"\1>", output)
     parts = re.split(r"(<pre\b.*?</pre>)", output, flags=re.DOTALL)
-    parts[::2] = [re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", part, flags=re.DOTALL)) for part in parts[::2]]
     parts[1::2] = [re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", part) for part in parts[1::2]]
     return "".join(parts)
 

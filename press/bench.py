@@ -146,23 +146,19 @@ def median_of(runs, commands, folder, before=lambda run: None):
     return statistics.median(seconds for seconds, _ in results), max(peak for _, peak in results)
 
 
-def weights(site, stems, languages=LANGUAGES):
-    """(median KB of a chapter's HTML gzipped, median KB of a first visit: what the page loads from the site, text gzipped)."""
+def weights(site, stems):
+    """(median KB of a chapter's HTML gzipped, median KB of a first visit: the page and all that it loads in a light scheme, text gzipped)."""
     pages, visits = [], []
-    for language in languages:
+    for language in LANGUAGES:
         for stem in stems:
             path = site / language / stem / "index.html"
             text = path.read_text(encoding="utf-8")
             page = len(gzip.compress(text.encode(), 9))
-            files = set()
-            for link in re.findall(r'(?:src|href)="([^"#?]+\.(?:js|css|svg|png|ico))"', text):
-                file = (path.parent / link).resolve()
-                if file.is_file() and (file.suffix not in (".svg", ".png") or "figures" not in file.parts or True):
-                    files.add(file)
-            dark = {(path.parent / link).resolve() for link in re.findall(r'<img[^>]*class="dark-only"[^>]*src="([^"]+)"|src="([^"]+)"[^>]*class="dark-only"', text) for link in link if link}
-            total = page + sum(len(gzip.compress(file.read_bytes(), 9)) if file.suffix in (".js", ".css", ".svg") else file.stat().st_size for file in files - dark)
+            shown = re.sub(r'<img[^>]*class="dark-only"[^>]*>', "", text)
+            links = re.findall(r'(?:src|href)="([^"#?]+\.(?:js|css|svg|png|ico))"', shown)
+            files = {file for link in links if (file := (path.parent / link).resolve()).is_file()}
             pages.append(page)
-            visits.append(total)
+            visits.append(page + sum(len(gzip.compress(file.read_bytes(), 9)) for file in files))
     return statistics.median(pages) / 1000, statistics.median(visits) / 1000
 
 

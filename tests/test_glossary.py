@@ -17,7 +17,7 @@ TERMS = read_glossary(PROJECT)
 def test_every_finished_chapter_introduces_terms():
     homes = {term["chapter"] for term in TERMS}
     assert homes <= set(PROJECT.chapters())
-    assert {stem for stem in PROJECT.chapters() if not stem.endswith(("/install",))} <= homes
+    assert homes >= set(PROJECT.chapters())
 
 
 @pytest.mark.parametrize("stem", PROJECT.stems())

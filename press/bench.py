@@ -38,6 +38,7 @@ def copy_project(source, folder, count):
         (shutil.copytree if origin.is_dir() else shutil.copy)(origin, folder / name)
     rows = "sources: {n0: {title: {zh: x, en: x}, about: {zh: x, en: x}}}\nrows: []\n"
     (folder / "ledger.yml").write_text(rows)
+    (folder / "glossary.yml").write_text("[]\n")  # its terms point to chapters that are not copied
     (folder / "docs").mkdir()
     shutil.copy(source.docs / "index.md", folder / "docs/index.md")
     stems = []

@@ -135,7 +135,8 @@ def _read_cells(name, text):
     lines = [number for number, line in enumerate(text.splitlines(), 1) if MARKER.match(line)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        notebook = jupytext.reads(text, fmt=f"{suffix[1:]}:percent")
+        # Without comment_magics, a comment such as `# copy it` would be taken for a command of IPython and uncommented.
+        notebook = jupytext.reads(text, fmt={"extension": suffix, "format_name": "percent", "comment_magics": False})
     parts = notebook.cells
     if parts and len(parts) == len(lines) + 1:  # what stands before the first marker
         if any(line.strip() and not line.startswith("#") for line in parts[0].source.splitlines()):

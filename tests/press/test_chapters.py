@@ -163,6 +163,12 @@ def test_unknown_tag_suggests_the_nearest(mini):
     assert place == "snippets/a.py:5: unknown tag 'raise-exception'" and "did you mean 'raises-exception'?" in remedy
 
 
+@pytest.mark.parametrize("comment", ["# copy it", "# ls", "# %time x", "# !pip", "# cat x"])
+def test_comment_that_looks_like_a_command_stays_a_comment(mini, comment):
+    mini.put("snippets/a.py", SNIPPET.replace("    print(x + 1)", f"    {comment}\n    print(x + 1)"))
+    assert mini.cells("a")["a.py:two"].source == f"{comment}\nprint(x + 1)"
+
+
 def test_code_before_the_first_cell(mini):
     mini.put("snippets/a.py", "import os\n" + SNIPPET.replace("    #", "#").replace("    ", ""))
     assert only_error(mini)[0] == "snippets/a.py:1: code stands before the first cell"

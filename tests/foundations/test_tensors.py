@@ -8,20 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.prose import lines, says
+
 X = [[12.0, 18.0, 15.0], [10.0, 20.0, 9.0]]  # the temperatures, once more and independently
 TIMES = {"morning": 0, "noon": 1, "evening": 2}
-
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
 
 
 @pytest.mark.ledger("n0-06")

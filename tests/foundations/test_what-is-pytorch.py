@@ -8,25 +8,9 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
+from tests.prose import lines, says, says_in
+
 STARTS = (4, 5, 3)  # of the walks, once more and independently
-
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def says_in(chapter, language, *texts):
-    prose = " ".join(chapter.prose(language).split())
-    for text in texts:
-        assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
 
 
 def steps(number):
@@ -275,7 +259,7 @@ def test_the_dates_stand_beside_the_pages_that_state_them(chapter):
 NEIGHBOURS = {  # row -> what must stand in it, in both languages
     "PyTorch 2": ("`backward()`", "`torch.compile`"),
     "TensorFlow 2": ("`tf.GradientTape`", "tensorflow.org/guide/function", "`tf.function`"),
-    "Keras 3": ("TensorFlow", "JAX", "PyTorch", "OpenVINO", "keras.io/keras_3/", "pypi.org/project/keras/"),
+    "Keras 3": ("TensorFlow", "JAX", "PyTorch", "OpenVINO", "keras.io/keras_3/", "keras.io/getting_started/"),
     "JAX": ("`jax.grad`", "docs.jax.dev", "`jax.jit`"),
 }
 

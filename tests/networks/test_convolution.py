@@ -11,21 +11,11 @@ import torch.nn.functional as F
 from sklearn.datasets import load_sample_image
 from torch import nn
 
+from tests.prose import lines, says
+
 PICTURE = np.array([[1, 1, 1, 9, 9], [1, 1, 1, 9, 9], [1, 1, 9, 9, 9], [1, 1, 9, 9, 9], [1, 9, 9, 9, 9]], dtype=float)
 KERNEL = np.array([[-1, 0, 1]] * 3, dtype=float)
 ANIMATIONS = {"animate": "plain", "padding": "padding", "stride": "stride", "dilation": "dilation", "stamp": "transposed"}
-
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
 
 
 def slide(x, k, stride=1, padding=0, dilation=1):

@@ -10,17 +10,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import nn
 
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
+from tests.prose import lines, says
 
 
 def numbers(text):

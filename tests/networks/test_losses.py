@@ -10,20 +10,10 @@ import torch.nn.functional as F
 from sklearn.metrics import log_loss
 from torch import nn
 
+from tests.prose import lines, says
+
 OUTPUT, TARGET = np.array([20.0, 18.0, 25.0]), np.array([22.0, 18.0, 21.0])
 LOGITS, LABEL = np.array([[2.0, 1.0, -1.0], [0.5, 0.0, 3.0]]), np.array([0, 1])
-
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
 
 
 def numbers(text):

@@ -11,19 +11,9 @@ import torchvision
 from sklearn.datasets import load_sample_image
 from torch import nn
 
+from tests.prose import lines, says
+
 PICTURE = np.array([[1, 3, 2, 0], [5, 2, 1, 1], [0, 0, 7, 8], [1, 3, 6, 9]], dtype=float)
-
-
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def lines(chapter, cell):
-    return chapter[cell].stdout.strip().splitlines()
 
 
 def printed(text):

@@ -23,6 +23,9 @@ test: .venv/ready chromium  ## everything that says whether the site is right
 record: .venv/ready  ## on a machine with an NVIDIA GPU: run the GPU cells and keep their outputs
 	$(BIN)/python -m press record
 
+screens: .venv/ready chromium  ## start TensorBoard on what its chapter writes, and keep its screen
+	$(BIN)/python -m press.screens
+
 bench: .venv/ready  ## measure the build, beside plain MkDocs and plain mkdocs-jupyter
 	$(BIN)/python -m press.bench
 
@@ -59,5 +62,5 @@ chromium:
 	  { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; } || { \
 	  echo "the browser tests need Chromium: install it (Debian: apt-get install chromium), then run make test again" >&2; exit 1; }; }
 
-.PHONY: help serve build test record bench picture lock clean chromium
+.PHONY: help serve build test record screens bench picture lock clean chromium
 .DEFAULT_GOAL := help

@@ -11,7 +11,7 @@ import jupytext
 import yaml
 
 LANGUAGES = ("zh", "en")
-TAGS = {"gpu", "network", "raises-exception", "warns", "timing"}
+TAGS = {"gpu", "network", "screen", "raises-exception", "warns", "timing"}
 NOT_RUN = {"text"}  # info strings of fences that hold no code
 QUOTED = {"python": ".py", "sh": ".sh"}  # info string of a quote -> suffix of the file that it quotes
 
@@ -19,7 +19,7 @@ CELL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MARKER = re.compile(r"^# %%(.*)$")
 QUOTE = re.compile(r"""^--8<--\s+["'](?P<address>[^"']*)["']\s*$""")
 FENCE = re.compile(r"^(?P<indent>(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
-FIGURE = re.compile(r"""^!\[(?P<alt>[^\]]*)\]\((?P<address>[^\s)]+\.py:[^\s)"]+)(?:\s+"(?P<caption>[^"]*)")?\)\s*$""")
+FIGURE = re.compile(r"""^!\[(?P<alt>[^\]]*)\]\((?P<address>[^\s)]+\.(?:py|sh):[^\s)"]+)(?:\s+"(?P<caption>[^"]*)")?\)\s*$""")
 HEADING = re.compile(r"^(?P<marks>#{1,6})\s+(?P<text>.*?)(?:\s+\{\s*#(?P<id>[\w-]+)[^}]*\})?\s*$")
 LEDGER = re.compile(r"<!--\s*ledger:\s*(?P<ids>[^>]*?)\s*-->")
 

@@ -5,6 +5,8 @@ the cell that it quotes, and the cells of a chapter share one namespace. README.
 `pytest --codeblocks README.md`.
 """
 
+import os
+
 import pytest
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
@@ -14,6 +16,7 @@ from press.run import run_cell, run_shell, runnable
 
 
 def pytest_configure(config):
+    os.environ["TQDM_DISABLE"] = "1"  # as in the build: a progress bar is for a reader who waits
     for tag in sorted(TAGS):
         config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")

@@ -112,7 +112,7 @@ def _weave(file, files, config, project, language, stem, execution):
             figures = iter(cell.metadata.press["figures"])
             for output in cell.outputs:
                 if kind := weave.image_kind(output):
-                    output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"][kind])
+                    output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"])
                     output["data"] = {kind: ""}
     target = project.cache / "woven" / language / f"{stem}.ipynb"
     text = nbformat.writes(woven)
@@ -122,16 +122,16 @@ def _weave(file, files, config, project, language, stem, execution):
 
 
 def _figure(files, config, file, kind, data):
-    """Add a figure and its twins (dark; still, if it moves) to the site: their addresses, width and height."""
+    """Add a figure, given as an output's data, and its twins (dark; still, if it moves) to the site: their addresses, width and height."""
     if kind == "image/svg+xml":
-        svg = weave.slim(data)
+        svg = weave.slim(data[kind])
         width, height = weave.svg_size(svg)
         sources = {"src": svg, "dark": weave.dark_twin(svg)}
         if still := weave.still_twin(svg):
             sources |= {"still": still, "dark_still": weave.dark_twin(still)}
         sources = {name: text.encode() for name, text in sources.items()}
     else:
-        sources = {"src": base64.b64decode(data)}
+        sources = {"src": base64.b64decode(data[kind])} | ({"dark": base64.b64decode(data[weave.DARK_PNG])} if weave.DARK_PNG in data else {})
         width, height = Image.open(io.BytesIO(sources["src"])).size
     found = {"width": width, "height": height}
     for name, content in sources.items():

@@ -1,7 +1,7 @@
-"""Records: outputs of GPU cells, kept from a GPU machine with what they were made on.
+"""Records: outputs that the build cannot make, kept with what they were made on.
 
-`outputs/<stem>.json` holds, for each `gpu` cell, its outputs and the digest of the source that gave them. A record whose
-source has changed since is stale: it is never shown.
+`outputs/<stem>.json` holds, for each `gpu` cell (from a GPU machine, `make record`) and each `screen` cell (`make screens`),
+its outputs and the digest of the source that gave them. A record whose source has changed since is stale: it is never shown.
 """
 
 import datetime
@@ -13,9 +13,9 @@ from press.execute import execute, has_cuda, run_python, write_atomically
 
 
 def source_digest(cells, cell):
-    """Digest of the code that a cell's output depends on: the chapter from its first cell to this one."""
+    """Digest of the code that a cell's output depends on: the chapter from its first cell to this one, or to the end for a shell cell."""
     cells = run_python(cells)
-    upto = cells[: cells.index(cell) + 1]
+    upto = cells[: cells.index(cell) + 1] if cell in cells else [*cells, cell]
     return hashlib.sha256("\0".join(f"{c.name}\0{c.source}" for c in upto).encode()).hexdigest()
 
 
@@ -54,7 +54,7 @@ def stale_records(project):
         cells = list(project.cells(stem).values())
         for name in read_records(project, stem).keys() - fresh_records(project, stem, cells).keys():
             found.append(PressError(project.path(path), None, f"the record of {name!r} is stale: its source has changed",
-                                    "run `make record` on a machine with a GPU; till then the page says that the cell was not run"))
+                                    "run `make record` on a machine with a GPU, or `make screens` for a screen; till then the page says that it was not run"))
     return found
 
 
@@ -73,5 +73,12 @@ def record(project, report=print):
         about["date"] = datetime.date.today().isoformat()
         found = {cell.name: {"source": source_digest(cells[stem], cell), "about": about, "outputs": execution.outputs[cell.name]}
                  for cell in cells[stem] if "gpu" in cell.tags}
-        write_atomically(record_file(project, stem), json.dumps({"cells": found}, indent=1, ensure_ascii=False) + "\n")
+        keep(project, stem, "gpu", found)
         report(f"recorded {len(found)} cells of {stem} on {about['device']}")
+
+
+def keep(project, stem, tag, found):
+    """Write the records of a chapter's cells with this tag, {cell name: record}, in place of those that were there."""
+    others = {cell.name for cell in project.cells(stem).values() if tag not in cell.tags}
+    found = {name: record for name, record in read_records(project, stem).items() if name in others} | found
+    write_atomically(record_file(project, stem), json.dumps({"cells": found}, indent=1, ensure_ascii=False) + "\n")

@@ -72,6 +72,8 @@ def runnable(cell):
     """None if the cell can run here, else the reason why not."""
     if "network" in cell.tags:
         return "needs a download"
+    if "screen" in cell.tags:
+        return "starts a server, as tests/site/test_screens.py does"
     if "gpu" in cell.tags:
         import torch
 

@@ -1,13 +1,14 @@
 """`make bench`: how fast the site builds and how much a page weighs, beside what one would use instead, in the same run.
 
-The chapters that exist are copied until there are thirty, in both languages, and built by
+First this site as it is. Then three of its chapters, copied until there are thirty, in both languages, built by
 
     press       this project
     plain       (a) mkdocs-material on the same prose, code inline, no outputs
     jupyter     (b) mkdocs-jupyter with `execute: true` on notebooks of the same chapters
 
-Each build is a process of its own. Seconds are wall-clock: the median of the runs (cold builds of `jupyter`: one run,
-they take minutes). Peak memory is that of the process and all its children together. `python -m press.bench --runs 1 --chapters 6` for a quick look.
+Each build is a process of its own. Seconds are wall-clock: the median of the runs (cold builds of `jupyter`: two of them at most, for
+they take ten minutes each). Peak memory is that of the process and all its children together. All of it takes about 40 minutes on two
+cores; `python -m press.bench --runs 1 --chapters 6` is a quick look.
 """
 
 import argparse
@@ -174,53 +175,59 @@ def main():
         ours, plain, jupyter = (temporary / name for name in ("press", "plain", "jupyter"))
         for folder in (ours, plain, jupyter):
             folder.mkdir()
+        whole = temporary / "site"
+        shutil.copytree(".", whole, ignore=shutil.ignore_patterns(".git", ".venv", ".cache", "site", "__pycache__"))
         stems = copy_project(Project("."), ours, options.chapters)
         project = Project(ours)
         mkdocs = [sys.executable, "-m", "mkdocs", "build", "-q"]
-        build = [[*mkdocs[:-1], "--site-dir", str(ours / "site")]]
-
-        def cold(_):
-            shutil.rmtree(ours / ".cache", ignore_errors=True)
-
-        def edit_prose(run):
-            path = ours / f"docs/zh/{stems[0]}.md"
-            path.write_text(path.read_text(encoding="utf-8") + f"\n第 {run} 句。\n", encoding="utf-8")
-
-        def edit_snippet(run):
-            path = ours / f"snippets/{stems[1]}.py"
-            path.write_text(path.read_text(encoding="utf-8") + f"# edit {run}\n", encoding="utf-8")
-
-        print(f"{options.chapters} chapters in two languages, {options.runs} runs, {os.cpu_count()} cores", flush=True)
-        rows["press"] = {"cold": median_of(options.runs, build, ours, cold), "warm": median_of(options.runs, build, ours),
-                         "prose": median_of(options.runs, build, ours, edit_prose)}
-        assert "executing" not in measure.output, "an edit to prose executed something"
-        rows["press"]["snippet"] = median_of(options.runs, build, ours, edit_snippet)
-        assert measure.output.count("executing") == 1, "an edit to one snippet executed other chapters"
-        rows["press"]["weight"] = weights(ours / "site", stems)
+        print(f"{options.chapters} chapters in two languages, {options.runs} runs, {os.cpu_count()} cores\n")
+        print(f"{'':34}{'cold s':>9}{'warm s':>9}{'prose s':>9}{'snippet s':>11}{'peak MB':>9}{'page KB gz':>12}{'visit KB':>10}", flush=True)
+        for name, folder, chapters in (("site", whole, Project(whole).chapters()), ("press", ours, stems)):
+            rows[name] = measure_press(folder, chapters, options.runs)
+            print_row(name, rows[name])
         for name, folder in (("plain", plain), ("jupyter", jupyter)):
             commands = [[*mkdocs, "-f", str(file), "--site-dir", str(folder / "site" / file.stem)] for file in make_rival(project, folder, stems, name)]
             if name == "plain":
                 rows[name] = {"cold": median_of(options.runs, commands, folder)}
                 rows[name]["warm"] = rows[name]["prose"] = rows[name]["snippet"] = rows[name]["cold"]
             else:
-                rows[name] = {"cold": measure(commands, folder)}
-                shown = median_of(options.runs, commands, folder)  # its own cache of rendered pages
-                rows[name]["warm"] = shown
+                rows[name] = {"cold": median_of(min(options.runs, 2), commands, folder, lambda _: shutil.rmtree(jupyter / ".cache", ignore_errors=True))}
+                rows[name]["warm"] = median_of(options.runs, commands, folder)  # its own cache of rendered pages
             rows[name]["weight"] = weights(folder / "site", stems)
-    table(rows)
-
-
-def table(rows):
-    """Print the one table."""
-    titles = {"press": "press", "plain": "(a) plain mkdocs-material", "jupyter": "(b) mkdocs-jupyter, execute: true"}
-    print(f"\n{'':34}{'cold s':>9}{'warm s':>9}{'prose s':>9}{'snippet s':>11}{'peak MB':>9}{'page KB gz':>12}{'visit KB':>10}")
-    for name, row in rows.items():
-        cells = [f"{row[key][0]:.1f}" if key in row else "-" for key in ("cold", "warm", "prose", "snippet")]
-        peak = max(value[1] for key, value in row.items() if key != "weight")
-        print(f"{titles[name]:34}{cells[0]:>9}{cells[1]:>9}{cells[2]:>9}{cells[3]:>11}{peak:>9.0f}{row['weight'][0]:>12.1f}{row['weight'][1]:>10.0f}")
+            print_row(name, rows[name])
     print(f"\nwarm / (a): {rows['press']['warm'][0] / rows['plain']['warm'][0]:.2f} (to reach: 2.5)"
           f"   cold / (b): {rows['press']['cold'][0] / rows['jupyter']['cold'][0]:.2f} (to reach: 0.4)"
           f"   median page: {rows['press']['weight'][0]:.1f} KB gzipped (to reach: 15)")
+
+
+def measure_press(folder, stems, runs):
+    """The row of a project built by the press: cold, warm, after an edit to prose and to a snippet, and its weights."""
+    build = [[sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder / "site")]]
+
+    def cold(_):
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+    def edit_prose(run):
+        path = folder / f"docs/zh/{stems[0]}.md"
+        path.write_text(path.read_text(encoding="utf-8") + f"\n第 {run} 句。\n", encoding="utf-8")
+
+    def edit_snippet(run):
+        path = folder / f"snippets/{stems[1]}.py"
+        path.write_text(path.read_text(encoding="utf-8") + f"# edit {run}\n", encoding="utf-8")
+
+    row = {"cold": median_of(runs, build, folder, cold), "warm": median_of(runs, build, folder), "prose": median_of(runs, build, folder, edit_prose)}
+    assert "executing" not in measure.output, "an edit to prose executed something"
+    row["snippet"] = median_of(runs, build, folder, edit_snippet)
+    assert measure.output.count("executing") == 1, "an edit to one snippet executed other chapters"
+    return row | {"weight": weights(folder / "site", stems)}
+
+
+def print_row(name, row):
+    """One line of the table, as soon as it is known."""
+    title = {"site": "this site", "press": "press, copies", "plain": "(a) plain mkdocs-material", "jupyter": "(b) mkdocs-jupyter, execute: true"}[name]
+    cells = [f"{row[key][0]:.1f}" if key in row else "-" for key in ("cold", "warm", "prose", "snippet")]
+    peak = max(value[1] for key, value in row.items() if key != "weight")
+    print(f"{title:34}{cells[0]:>9}{cells[1]:>9}{cells[2]:>9}{cells[3]:>11}{peak:>9.0f}{row['weight'][0]:>12.1f}{row['weight'][1]:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -77,10 +77,16 @@ class Prose:
 
 
 class Project:
-    """The folders of the project: `docs/`, `snippets/`, `outputs/` and the cache under one root."""
+    """The folders of the project: `docs/`, `snippets/`, `outputs/` and the cache under one root.
 
-    def __init__(self, root):
+    Args:
+        root: the folder that holds them.
+        keep: read each file once for as long as this Project lives, as a build does, which takes half the time.
+    """
+
+    def __init__(self, root, keep=False):
         self.root = Path(root).resolve()
+        self._kept = {} if keep else None
         self.docs, self.snippets, self.outputs = self.root / "docs", self.root / "snippets", self.root / "outputs"
         self.cache = self.root / ".cache"
 
@@ -88,8 +94,18 @@ class Project:
         """`path` as a person in the project's root would write it."""
         return Path(path).relative_to(self.root).as_posix()
 
+    def _once(self, key, make):
+        if self._kept is None:
+            return make()
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
     def stems(self):
         """Chapters and plain pages that exist in any language: sorted stems such as `foundations/tensors`."""
+        return self._once("stems", self._stems)
+
+    def _stems(self):
         found = set()
         for language in LANGUAGES:
             folder = self.docs / language
@@ -98,7 +114,7 @@ class Project:
 
     def chapters(self):
         """Stems of the pages that have a snippet file."""
-        return [stem for stem in self.stems() if self.snippet_files(stem)]
+        return self._once("chapters", lambda: [stem for stem in self.stems() if self.snippet_files(stem)])
 
     def snippet_files(self, stem):
         """Snippet files of a chapter: `stem.py` and `stem.sh`, those that exist."""
@@ -107,10 +123,11 @@ class Project:
 
     def cells(self, stem):
         """Cells of a chapter's snippet files by address, in the order in which they stand there."""
-        return {cell.address: cell for path in self.snippet_files(stem) for cell in read_cells(self, path)}
+        return self._once(stem, lambda: {cell.address: cell for path in self.snippet_files(stem) for cell in read_cells(self, path)})
 
     def page(self, language, stem):
-        return Page(self, language, stem)
+        """The Page of a chapter in "zh" or "en". Raises PressError if it is not there or its fences are wrong."""
+        return self._once((language, stem), lambda: Page(self, language, stem))
 
 
 def read_text(project, path):
@@ -305,12 +322,12 @@ class Page:
                     elif fence is None:
                         yield number, text
 
-    @property
+    @cached_property
     def headings(self):
         """(line, level, id, text) of each heading; id is None where it is not written out."""
         return [(number, len(m["marks"]), m["id"], m["text"]) for number, text in self.prose_lines() if (m := HEADING.match(text))]
 
-    @property
+    @cached_property
     def ledger(self):
         """(line, row id) of each row that the page names."""
         return [(number, row) for number, text in self.prose_lines() for m in LEDGER.finditer(text)

@@ -5,18 +5,15 @@ the cell that it quotes, and the cells of a chapter share one namespace. README.
 `pytest --codeblocks README.md`.
 """
 
-import os
-
 import pytest
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
 from press.chapters import LANGUAGES, TAGS, PressError, Project
 from press.ledger import summary
-from press.run import run_cell, run_shell, runnable
+from press.run import chapter_run, run_shell, runnable
 
 
 def pytest_configure(config):
-    os.environ["TQDM_DISABLE"] = "1"  # as in the build: a progress bar is for a reader who waits
     for tag in sorted(TAGS):
         config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
@@ -37,12 +34,12 @@ def pytest_collect_file(file_path, parent):
 
 
 class Chapter(MarkdownFile):
-    """A chapter in one language; `namespace` is what its cells share, `failed` the first cell that did."""
+    """A chapter in one language; `run` is what its cells share, with the tests of its claims too."""
 
     def collect(self):
         project = Project(self.config.rootpath)
         language, _, stem = self.path.relative_to(project.docs).with_suffix("").as_posix().partition("/")
-        self.namespace, self.failed = {"__name__": "__main__"}, None
+        self.run = chapter_run(project.root, stem)
         try:
             cells = project.cells(stem)
             quotes = project.page(language, stem).quotes
@@ -67,21 +64,9 @@ class Block(TestBlock):
         if not self.obj.path.endswith(".py"):
             run_shell(self.obj)
             return
-        namespace = self.parent.namespace
-        if self.parent.failed:
-            pytest.fail(f"not reached: {self.parent.failed} failed before it", pytrace=False)
-        # Selected alone (-k, ::cell), a cell still needs those above it.
-        cells = [cell for cell in Project(self.config.rootpath).cells(self.obj.path.removesuffix(".py")).values()
-                 if cell.path == self.obj.path]
-        done = namespace.setdefault("__cells__", set())
-        for cell in cells[: cells.index(self.obj) + 1]:
-            if cell.name not in done and not runnable(cell):
-                done.add(cell.name)
-                try:
-                    run_cell(cell, namespace)
-                except BaseException:
-                    self.parent.failed = cell.address
-                    raise
+        if self.parent.run.failed:
+            pytest.fail(f"not reached: {self.parent.run.failed} failed before it", pytrace=False)
+        self.parent.run.upto(self.obj.name)  # selected alone (-k, ::cell), a cell still needs those above it
 
     def repr_failure(self, excinfo):
         return pytest.Item.repr_failure(self, excinfo)

@@ -68,8 +68,16 @@ def has_cuda():
 
 
 @cache
-def _distributions():
-    return importlib.metadata.packages_distributions()
+def _distributions(module):
+    """Names of the packages that hold a module. Asking for all packages takes a second, so the likely name is tried first."""
+    if module in sys.stdlib_module_names:
+        return ()
+    name = {"sklearn": "scikit-learn", "PIL": "pillow"}.get(module, module)
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return importlib.metadata.packages_distributions().get(module, ())
+    return (name,)
 
 
 def imported_versions(cells):
@@ -81,7 +89,7 @@ def imported_versions(cells):
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 modules.add(node.module.split(".")[0])
-    names = {name for module in modules for name in _distributions().get(module, ())}
+    names = {name for module in modules for name in _distributions(module)}
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 

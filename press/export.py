@@ -18,6 +18,11 @@ GUARDS = {  # tag -> (what the script puts around the cell's code)
 }
 
 
+def file_name(stem):
+    """Name, without its suffix, of a chapter's downloads: one that says what it is, and is no package's (tensorboard.py would be)."""
+    return f"pytorch-{stem.rpartition('/')[2]}"
+
+
 def plain_markdown(text):
     """Markdown of Material turned into what Jupyter shows: admonitions to block quotes, no ids, no comments.
 

@@ -1,19 +1,22 @@
 """The press as MkDocs sees it: the one module that touches MkDocs (`hooks:` in mkdocs.yml).
 
-`mkdocs.yml` builds the root page; when that is done, `on_post_build` builds `mkdocs.zh.yml` and `mkdocs.en.yml` into
-`zh/` and `en/` of the same site. In those, `on_files` lets each chapter's Markdown file be read from the notebook woven
-from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`.
+`mkdocs.yml` checks and executes all chapters and builds the root page; then `on_post_build` lets two processes side by side
+build `mkdocs.zh.yml` and `mkdocs.en.yml` into `zh/` and `en/` of the same site. In those, `on_files` lets each chapter's Markdown
+file be read from the notebook woven from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`.
 """
 
 import base64
 import html
+import importlib.metadata
 import io
 import json
 import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
@@ -23,18 +26,18 @@ if str(ROOT) not in sys.path:
 
 import latex2mathml.converter  # noqa: E402
 import nbformat  # noqa: E402
-from mkdocs.commands.build import build  # noqa: E402
-from mkdocs.config import load_config  # noqa: E402
+from jinja2 import FileSystemBytecodeCache  # noqa: E402
 from mkdocs.exceptions import PluginError  # noqa: E402
 from mkdocs.plugins import event_priority  # noqa: E402
 from mkdocs.structure.files import File  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from press import chapters, execute, export, glossary, ledger, weave  # noqa: E402
+from press import chapters, errata, execute, export, glossary, ledger, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
-state = {"serving": False, "press": None}
+CHILD = "PRESS_CHILD"  # set where the root's build has checked and executed the chapters already
+state = {"serving": False, "press": None, "rendered": {}, "building": {}}
 
 
 def press_stamp():
@@ -44,6 +47,7 @@ def press_stamp():
 
 def on_startup(command, dirty):
     state.update(serving=command == "serve", press=press_stamp())
+    logging.getLogger("jieba").setLevel(logging.WARNING)
 
 
 def language_of(config):
@@ -52,7 +56,9 @@ def language_of(config):
 
 
 def project_of(config):
-    return chapters.Project(Path(config.config_file_path).parent)
+    if "project" not in state or state["config"] is not config:  # a build has one configuration, which the next one reads anew
+        state.update(config=config, project=chapters.Project(Path(config.config_file_path).parent, keep=True))
+    return state["project"]
 
 
 def on_config(config):
@@ -71,17 +77,24 @@ def on_config(config):
 
 
 def on_pre_build(config):
-    """Before anything is written: every mistake in every chapter, all at once."""
-    if language_of(config) is None or config.extra.get("alone", True):
-        project = project_of(config)
-        if errors := chapters.check(project) or ledger.check_ledger(project):
-            raise PluginError("\n\n".join(map(str, errors)))
+    """Before anything is written: every mistake in every chapter, all at once. Then the chapters are executed."""
+    if CHILD in os.environ:
+        return
+    project = project_of(config)
+    if errors := chapters.check(project) or ledger.check_ledger(project):
+        raise PluginError("\n\n".join(map(str, errors)))
+    try:
+        execute.execute(project, project.chapters(), report=log.info)
+    except chapters.PressError as error:
+        raise PluginError(str(error)) from None
 
 
 @event_priority(100)  # before mkdocs-jupyter looks at the files
 def on_files(files, config):
     language, project = language_of(config), project_of(config)
     if language is None:
+        for child in chapters.LANGUAGES:
+            state["building"][child] = _build(config, child)
         return files
     stems = [stem for stem in project.chapters() if files.get_file_from_path(f"{stem}.md")]
     try:
@@ -100,11 +113,11 @@ def _weave(file, files, config, project, language, stem, execution):
     woven = weave.weave(project, language, stem, execution)
     downloads = {".ipynb": export.notebook(woven), ".py": export.script(page, cells)}
     for suffix, text in downloads.items():
-        _add(files, config, f"{stem}/{Path(stem).name}{suffix}", text)
+        _add(files, config, f"{stem}/{export.file_name(stem)}{suffix}", text)
     front = {name: value for name, value in page.front.items() if name in ("title", "description", "template", "hide")}
     woven.cells.insert(0, weave.markdown_cell("---\n" + json.dumps(front, ensure_ascii=False) + "\n---\n"))
     woven.metadata.press |= {
-        "strings": config.extra["strings"], "name": Path(stem).name,
+        "strings": config.extra["strings"], "name": export.file_name(stem),
         "downloads": get_relative_url(f"{stem}/", file.url) or "./",
     }
     for cell in woven.cells:
@@ -114,11 +127,20 @@ def _weave(file, files, config, project, language, stem, execution):
                 if kind := weave.image_kind(output):
                     output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"])
                     output["data"] = {kind: ""}
-    target = project.cache / "woven" / language / f"{stem}.ipynb"
+    # The notebook for mkdocs-jupyter to render; or, where it has done so before, what it made of exactly this notebook.
     text = nbformat.writes(woven)
-    if not target.is_file() or target.read_text(encoding="utf-8") != text:
-        execute.write_atomically(target, text)
-    file.abs_src_path = str(target)
+    rendered = project.cache / "rendered" / f"{weave.content_name((text + _renderer()).encode())}.md"
+    target = project.cache / "woven" / language / f"{stem}.ipynb"
+    execute.write_atomically(target, text)
+    file.abs_src_path = str(rendered if rendered.is_file() else target)
+    state["rendered"][file.src_uri] = rendered, woven.cells[0].source
+
+
+@cache
+def _renderer():
+    """What a rendered page depends on besides its notebook."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("mkdocs-jupyter", "nbconvert")]
+    return "\n".join([*versions, (ROOT / "press/notebook.md.j2").read_text(encoding="utf-8")])
 
 
 def _figure(files, config, file, kind, data):
@@ -146,14 +168,27 @@ def _add(files, config, uri, content):
         files.append(File.generated(config, uri, content=content))
 
 
+def on_env(env, config, files):
+    """Keep Material's templates compiled from one build to the next."""
+    folder = project_of(config).cache / "templates"
+    folder.mkdir(parents=True, exist_ok=True)
+    env.bytecode_cache = FileSystemBytecodeCache(str(folder))
+    return env
+
+
 def on_page_markdown(markdown, page, config, files):
     """What press/notebook.md.j2 wrote, as it wrote it: without the style sheet of JupyterLab that mkdocs-jupyter appends, and
     without the escaping that brought it unchanged through nbconvert's HTML parser."""
     if str(page.file.abs_src_path).endswith(".ipynb"):
-        return html.unescape(markdown[: markdown.rindex("\n        <style>")])
+        markdown = html.unescape(markdown[: markdown.rindex("\n        <style>")])
+        rendered, front = state["rendered"][page.file.src_uri]
+        execute.write_atomically(rendered, f"{front}\n{markdown}")
+        return markdown
     project, language = project_of(config), language_of(config)
     if "<!-- glossary -->" in markdown:
         markdown = markdown.replace("<!-- glossary -->", glossary.glossary_page(config.extra["glossary"], language))
+    if "<!-- errata -->" in markdown:
+        markdown = markdown.replace("<!-- errata -->", errata.errata_page(project, language, config.extra["strings"]["errata"]))
     if "<!-- chapters -->" in markdown:
         markdown = markdown.replace("<!-- chapters -->", _chapter_list(page, files, project, language, config.extra["strings"]))
     return markdown
@@ -176,7 +211,7 @@ def on_page_content(content, page, config, files):
     other host."""
 
     language, stem = language_of(config), page.file.src_uri.removesuffix(".md")
-    if language and stem != "appendix/glossary":
+    if language and stem not in ("appendix/glossary", errata.PAGE):
         content = glossary.annotate(content, config.extra["glossary"], language, stem)
 
     def mathml(match):
@@ -221,14 +256,25 @@ def on_post_page(output, page, config):
 
 
 def on_post_build(config):
-    """The root is there: now the languages, each with its own navigation, search index and sitemap."""
+    """The root is there; wait for the languages, which are built side by side meanwhile."""
     if language_of(config) is not None:
         return
-    for language in chapters.LANGUAGES:
-        child = load_config(
-            str(Path(config.config_file_path).with_name(f"mkdocs.{language}.yml")),
-            site_dir=str(Path(config.site_dir) / language), site_url=urljoin(config.site_url or "/", f"{language}/"),
-            strict=config.strict,
-        )
-        child.extra["alone"] = False
-        build(child)
+    outputs = {language: process.communicate()[0] for language, process in state["building"].items()}
+    sys.stderr.write("".join(outputs.values()))
+    if failed := [language for language, process in state["building"].items() if process.returncode]:
+        raise PluginError(f"{' and '.join(failed)}: not built, for the reasons above")
+
+
+def on_build_error(error):
+    for process in state["building"].values():
+        process.kill()
+
+
+def _build(config, language):
+    """The process that builds one language, with its own navigation, search index and sitemap."""
+    command = [sys.executable, "-m", "mkdocs", "build", "-f", str(Path(config.config_file_path).with_name(f"mkdocs.{language}.yml")),
+               "--site-dir", str(Path(config.site_dir) / language)]
+    command += ["--strict"] if config.strict else []
+    command += ["--quiet"] if log.getEffectiveLevel() > logging.INFO else []
+    environment = os.environ | {CHILD: "1", "NO_MKDOCS_2_WARNING": "1", "SITE_URL": urljoin(config.site_url or "/", f"{language}/")}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")

@@ -79,6 +79,10 @@ def check_ledger(project):
                     errors.append(page.error(line, f"row {row} is named twice", "name a row once, where it is taught"))
                 named.add((row, language))
     for row in rows.values():
+        names = [cell.name for cell in project.cells(row["home"]).values()]
+        if row["home"] in project.stems() and "cell" in row and row["cell"] not in names:
+            errors.append(PressError("ledger.yml", None, f"row {row['id']} is shown by {row['cell']!r}, a cell that {row['home']} does not have",
+                                     nearest(row["cell"], names) + "name a cell of its home, or leave `cell` out"))
         for language in LANGUAGES:
             path = project.docs / language / f"{row['home']}.md"
             if path.is_file() and (row["id"], language) not in named:

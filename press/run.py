@@ -8,6 +8,11 @@ import subprocess
 import tempfile
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
+
+from press.chapters import Project
+
+os.environ["TQDM_DISABLE"] = "1"  # as in the build: a progress bar is for a reader who waits
 
 
 @dataclass
@@ -59,6 +64,50 @@ def run_cell(cell, namespace):
     else:
         assert not ran.warnings, f"{cell.address} warns: {ran.warnings[0]}"
     return ran
+
+
+class ChapterRun(dict):
+    """{cell name: Ran} of the Python cells of a chapter that have been run, in an empty folder; and the chapter's prose.
+
+    One for each chapter and process: its blocks and the tests of its claims share it. A cell that fails ends it.
+    """
+
+    def __init__(self, project, stem):
+        super().__init__()
+        self.project, self.stem, self.namespace = project, stem, {"__name__": "__main__"}
+        self.cells = [cell for cell in project.cells(stem).values() if cell.path.endswith(".py") and not runnable(cell)]
+        self.folder, self.failed = tempfile.TemporaryDirectory(), None
+
+    def upto(self, name):
+        """Run what has not been run yet, up to the cell of this name; return its Ran.
+
+        Raises: what `run_cell` raises; AssertionError where an earlier cell has failed.
+        """
+        here = os.getcwd()
+        for cell in self.cells:
+            if cell.name not in self:
+                assert not self.failed, f"not reached: {self.failed} failed before it"
+                os.chdir(self.folder.name)
+                try:
+                    self[cell.name] = run_cell(cell, self.namespace)
+                except BaseException:
+                    self.failed = cell.address
+                    raise
+                finally:
+                    os.chdir(here)
+            if cell.name == name:
+                break
+        return self.get(name)
+
+    def prose(self, language):
+        """The Markdown of the chapter's page in "zh" or "en"."""
+        return self.project.page(language, self.stem).body
+
+
+@cache
+def chapter_run(root, stem):
+    """The one ChapterRun of a chapter in this process."""
+    return ChapterRun(Project(root), stem)
 
 
 def run_shell(cell):

@@ -1,14 +1,12 @@
 """What the tests of chapters share: the chapter, run in this process."""
 
-import os
-import tempfile
+import re
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-from press.chapters import Project
-from press.execute import run_python
-from press.run import run_cell, runnable
+from press.run import chapter_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,30 +19,23 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: SLOW_FIRST.index(item.path.stem) if item.path.stem in SLOW_FIRST else len(SLOW_FIRST))
 
 
-class ChapterRun(dict):
-    """{cell name: press.run.Ran} of a chapter, and its prose."""
+class ByChapter(LoadFileScheduling):
+    """Parallel runs go file by file; a chapter's page and its test file go together, so that its cells run once for both."""
 
-    def __init__(self, project, stem):
-        super().__init__()
-        self.project, self.stem = project, stem
+    def _split_scope(self, nodeid):
+        file = nodeid.split("::", 1)[0]
+        match = re.fullmatch(r"(?:docs/zh|tests)/(\w+)/(?:test_)?([\w-]+)\.(?:md|py)", file)
+        return "/".join(match.groups()) if match and match[1] not in ("press", "site") else file
 
-    def prose(self, language):
-        """The Markdown of the chapter's page in "zh" or "en"."""
-        return self.project.page(language, self.stem).body
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByChapter(config, log)
 
 
 @pytest.fixture(scope="module")
 def chapter(request):
-    """The chapter that this test file is named after, its cells run in order in an empty folder."""
-    project = Project(ROOT)
+    """The chapter that this test file is named after (a press.run.ChapterRun), all its cells run in order."""
     stem = Path(request.path).relative_to(ROOT / "tests").with_suffix("").as_posix().replace("/test_", "/")
-    run, namespace, here = ChapterRun(project, stem), {"__name__": "__main__"}, Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            for cell in run_python(project.cells(stem).values()):
-                if not runnable(cell):
-                    run[cell.name] = run_cell(cell, namespace)
-        finally:
-            os.chdir(here)
+    run = chapter_run(ROOT, stem)
+    run.upto(None)
     return run

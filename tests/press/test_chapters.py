@@ -7,7 +7,7 @@ import pytest
 
 from press.chapters import PressError, Project, check
 from press.ledger import check_ledger, open_rows, read_ledger, summary
-from tests.press.conftest import PAGE, SNIPPET
+from tests.press.conftest import LEDGER, PAGE, SNIPPET
 
 QUOTE_ONE = '```python\n    --8<-- "a.py:one"\n    ```'
 
@@ -255,3 +255,10 @@ def test_row_that_is_incomplete(mini):
     mini.put("ledger.yml", text.replace("en: today", "en: ''", 1))
     with pytest.raises(PressError, match="row n0-01 is incomplete"):
         read_ledger(Project(mini.root))
+
+
+def test_row_shown_by_a_cell_that_its_home_does_not_have(mini):
+    mini.put("ledger.yml", LEDGER.replace("home: a,", "home: a, cell: won,"))
+    assert str(check_ledger(mini)[0]).startswith("ledger.yml: row n0-01 is shown by 'won', a cell that a does not have\n  -> did you mean ")
+    mini.put("ledger.yml", LEDGER.replace("home: a,", "home: a, cell: one,"))
+    assert check_ledger(mini) == []

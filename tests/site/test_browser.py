@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from press.chapters import LANGUAGES, Project
+from press.export import file_name
+from press.ledger import read_ledger
 from tests.site.conftest import ROOT
 from tests.site.test_built import page_address
 
@@ -122,7 +124,7 @@ def test_downloads(open_page, language, suffix):
     page = open_page(f"{language}/{CHAPTER}/")
     with page.expect_download() as download:
         page.locator(f".chapter-meta a[href$='{suffix}']").click()
-    assert download.value.suggested_filename == CHAPTER.rpartition("/")[2] + suffix
+    assert download.value.suggested_filename == file_name(CHAPTER) + suffix
     assert list(PROJECT.cells(CHAPTER).values())[0].source.splitlines()[0] in download.value.path().read_text(encoding="utf-8")
 
 
@@ -164,3 +166,34 @@ def test_animation_stops_at_a_button_and_where_the_reader_prefers_no_motion(open
     calm = open_page("en/networks/convolution/", color_scheme="light", reduced_motion="reduce")
     calm.locator(".motion").first.scroll_into_view_if_needed()
     calm.wait_for_function(f"{current} === '{still}'")
+
+
+def shown_rows(page):
+    return page.locator(".erratum:visible").evaluate_all("rows => rows.map(row => row.dataset)")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_errata_filter_by_note_and_verdict(open_page, language):
+    rows = list(read_ledger(PROJECT)["rows"].values())
+    page = open_page(f"{language}/appendix/errata/")
+    assert len(shown_rows(page)) == len(rows)
+    page.locator(".errata-filter [data-value=wrong]").click()
+    shown = shown_rows(page)
+    assert len(shown) == sum(row["verdict"] == "wrong" for row in rows) and {row["verdict"] for row in shown} == {"wrong"}
+    page.locator(".errata-filter [data-value=outdated]").click()
+    page.locator(".errata-filter [data-value=n0]").click()
+    shown = shown_rows(page)
+    assert len(shown) == sum(row["verdict"] in ("wrong", "outdated") and row["note"] == "n0" for row in rows)
+    assert {row["note"] for row in shown} == {"n0"}
+    status = page.locator(".errata-filter [role=status]").inner_text()
+    assert str(len(shown)) in status and str(len(rows)) in status
+    assert page.locator("h2:visible").count() == 1  # the other notes' headings go with their rows
+    for value in ("wrong", "outdated", "n0"):
+        page.locator(f".errata-filter [data-value={value}]").click()
+    assert len(shown_rows(page)) == len(rows)
+
+
+def test_errata_are_whole_without_scripts(open_page):
+    page = open_page("en/appendix/errata/", java_script_enabled=False)
+    assert page.locator(".erratum:visible").count() == len(read_ledger(PROJECT)["rows"])
+    assert page.locator(".errata-filter:visible").count() == 0

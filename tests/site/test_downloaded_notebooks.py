@@ -5,6 +5,7 @@ import pytest
 from nbclient import NotebookClient
 
 from press.execute import tidy_output
+from press.export import file_name
 from tests.site.conftest import READER
 from tests.site.test_built import PROJECT, executed
 
@@ -20,7 +21,7 @@ def comparable(output):
 
 @pytest.mark.parametrize("stem", PROJECT.chapters())
 def test_notebook_runs_alone_and_gives_what_the_page_shows(site, stem, tmp_path):
-    path = site / "zh" / stem / f"{stem.rpartition('/')[2]}.ipynb"
+    path = site / "zh" / stem / f"{file_name(stem)}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     assert any(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     client = NotebookClient(notebook, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(tmp_path)}})

@@ -207,6 +207,7 @@ class Page:
                              f"write it beside docs/{other}/{stem}.md, with the same headings and quotes")
         text = read_text(project, self.path)
         self.front, self.body, self.offset = self._front_matter(text)
+        self.files, self.names = {}, {}  # of the quotes: file -> its path, path -> names of its cells
 
     def _front_matter(self, text):
         match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
@@ -288,7 +289,9 @@ class Page:
             raise self.error(line, f"a quote in a {info!r} fence", f"write ```{' or ```'.join(QUOTED)}")
         address = match["address"]
         file, _, name = address.rpartition(":")
-        target = (self.project.snippets / file).resolve()
+        if file not in self.files:
+            self.files[file] = (self.project.snippets / file).resolve()
+        target = self.files[file]
         if not target.is_relative_to(self.project.snippets) or Path(file).is_absolute():
             raise self.error(line + 1, f"{address!r} leaves snippets/", "quote cells of this chapter's own snippet file only")
         if not name or not target.is_file():
@@ -300,7 +303,9 @@ class Page:
                              f"quote cells of snippets/{self.stem}{QUOTED[word]}; link to the other chapter instead")
         if target.suffix != QUOTED[word]:
             raise self.error(line, f"a {target.suffix} cell in a `{word}` fence", "let fence and file agree")
-        names = [cell.name for cell in read_cells(self.project, target)]
+        if target not in self.names:
+            self.names[target] = [cell.name for cell in read_cells(self.project, target)]
+        names = self.names[target]
         if name not in names:
             raise self.error(line + 1, f"snippets/{file} has no cell {name!r}",
                              nearest(name, names) + f"its cells: {', '.join(names)}")

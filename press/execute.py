@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -70,7 +71,7 @@ def has_cuda():
 @cache
 def _distributions(module):
     """Names of the packages that hold a module. Asking for all packages takes a second, so the likely name is tried first."""
-    if module in sys.stdlib_module_names:
+    if module in sys.stdlib_module_names or importlib.util.find_spec(module) is None:
         return ()
     name = {"sklearn": "scikit-learn", "PIL": "pillow"}.get(module, module)
     try:

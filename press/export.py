@@ -70,7 +70,7 @@ def notebook(woven):
             found.cells += [markdown_cell(f"*{figure['caption']}*")
                             for figure in cell.metadata.press["figures"] if figure["caption"]]
     number_cells(found)
-    return nbformat.writes(found) + "\n"
+    return nbformat.v4.writes(found) + "\n"
 
 
 def script(page, cells):

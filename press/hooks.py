@@ -6,6 +6,7 @@ file be read from the notebook woven from it, which mkdocs-jupyter then renders 
 """
 
 import base64
+import gc
 import html
 import importlib.metadata
 import io
@@ -16,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
@@ -27,7 +29,7 @@ if str(ROOT) not in sys.path:
 import latex2mathml.converter  # noqa: E402
 import nbformat  # noqa: E402
 from jinja2 import FileSystemBytecodeCache  # noqa: E402
-from mkdocs.exceptions import PluginError  # noqa: E402
+from mkdocs.exceptions import Abort, PluginError  # noqa: E402
 from mkdocs.plugins import event_priority  # noqa: E402
 from mkdocs.structure.files import File  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
@@ -36,7 +38,7 @@ from PIL import Image  # noqa: E402
 from press import chapters, errata, execute, export, glossary, ledger, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
-CHILD = "PRESS_CHILD"  # set where the root's build has checked and executed the chapters already
+CHILD = "PRESS_CHILD"  # set in the processes that build one language each for the root's build
 state = {"serving": False, "press": None, "rendered": {}, "building": {}}
 
 
@@ -47,6 +49,8 @@ def press_stamp():
 
 def on_startup(command, dirty):
     state.update(serving=command == "serve", press=press_stamp())
+    if command == "build":
+        gc.disable()  # a build is short and keeps what it makes: looking for garbage costs it a tenth of its time
     logging.getLogger("jieba").setLevel(logging.WARNING)
 
 
@@ -73,12 +77,16 @@ def on_config(config):
     config.extra["root"] = root
     config.extra["alternate"] = [{"name": name, "link": urlparse(urljoin(root, f"{code}/")).path, "lang": code}
                                  for code, name in (("zh", "中文"), ("en", "English"))]
+    if language is None:
+        state["building"] = {child: _build(config, child) for child in chapters.LANGUAGES}
     return config
 
 
 def on_pre_build(config):
     """Before anything is written: every mistake in every chapter, all at once. Then the chapters are executed."""
     if CHILD in os.environ:
+        if sys.stdin.read() != "go":  # comes when all chapters are checked and executed, and the old site is gone
+            raise Abort("the build of which this is a part has ended")
         return
     project = project_of(config)
     if errors := chapters.check(project) or ledger.check_ledger(project):
@@ -93,8 +101,9 @@ def on_pre_build(config):
 def on_files(files, config):
     language, project = language_of(config), project_of(config)
     if language is None:
-        for child in chapters.LANGUAGES:
-            state["building"][child] = _build(config, child)
+        for process in state["building"].values():
+            process.stdin.write("go")
+            process.stdin.close()
         return files
     stems = [stem for stem in project.chapters() if files.get_file_from_path(f"{stem}.md")]
     try:
@@ -128,7 +137,7 @@ def _weave(file, files, config, project, language, stem, execution):
                     output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"])
                     output["data"] = {kind: ""}
     # The notebook for mkdocs-jupyter to render; or, where it has done so before, what it made of exactly this notebook.
-    text = nbformat.writes(woven)
+    text = nbformat.v4.writes(woven)
     rendered = project.cache / "rendered" / f"{weave.content_name((text + _renderer()).encode())}.md"
     target = project.cache / "woven" / language / f"{stem}.ipynb"
     execute.write_atomically(target, text)
@@ -208,8 +217,12 @@ def _chapter_list(page, files, project, language, strings):
 
 def on_page_content(content, page, config, files):
     """Tooltips of the glossary; and formulas as MathML, which every current browser draws by itself: no script, no font, no
-    other host."""
+    other host.
 
+    Of Pygments' spans, those of names, operators, punctuation and spaces go, which Material draws like plain code: they are a tenth of
+    a page's weight, and take the search index long to read.
+    """
+    content = re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", content)
     language, stem = language_of(config), page.file.src_uri.removesuffix(".md")
     if language and stem not in ("appendix/glossary", errata.PAGE):
         content = glossary.annotate(content, config.extra["glossary"], language, stem)
@@ -242,16 +255,14 @@ def on_page_context(context, page, config, nav):
 
 
 def on_post_page(output, page, config):
-    """Two thinnings of what Material and Pygments write, about a seventh of a page's weight, and one correction.
+    """A thinning of what Material writes, and one correction.
 
-    Blank space between tags and comments go, and so do the spans of names, operators, punctuation and spaces, which Material draws like
-    plain code. Material links the languages' home pages in every head, for its language switch: those are not this page in
-    another language, so their `hreflang` goes; `theme/main.html` adds the right ones.
+    Blank space between tags and comments go. Material links the languages' home pages in every head, for its language switch:
+    those are not this page in another language, so their `hreflang` goes; `theme/main.html` adds the right ones.
     """
     output = re.sub(r'(<link rel="alternate" href="[^"]*") hreflang="[^"]*">', r"\1>", output)
     parts = re.split(r"(<pre\b.*?</pre>)", output, flags=re.DOTALL)
     parts[::2] = [re.sub(r"\s*\n\s*", "\n", re.sub(r"<!--.*?-->", "", part, flags=re.DOTALL)) for part in parts[::2]]
-    parts[1::2] = [re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", part) for part in parts[1::2]]
     return "".join(parts)
 
 
@@ -259,9 +270,13 @@ def on_post_build(config):
     """The root is there; wait for the languages, which are built side by side meanwhile."""
     if language_of(config) is not None:
         return
-    outputs = {language: process.communicate()[0] for language, process in state["building"].items()}
-    sys.stderr.write("".join(outputs.values()))
-    if failed := [language for language, process in state["building"].items() if process.returncode]:
+    failed = []
+    for language, process in state["building"].items():
+        if process.wait():
+            failed.append(language)
+        process.log.seek(0)
+        sys.stderr.write(process.log.read())
+    if failed:
         raise PluginError(f"{' and '.join(failed)}: not built, for the reasons above")
 
 
@@ -271,10 +286,13 @@ def on_build_error(error):
 
 
 def _build(config, language):
-    """The process that builds one language, with its own navigation, search index and sitemap."""
+    """The process that builds one language, with its own navigation, search index and sitemap. It gets ready, and waits for "go"."""
     command = [sys.executable, "-m", "mkdocs", "build", "-f", str(Path(config.config_file_path).with_name(f"mkdocs.{language}.yml")),
                "--site-dir", str(Path(config.site_dir) / language)]
     command += ["--strict"] if config.strict else []
     command += ["--quiet"] if log.getEffectiveLevel() > logging.INFO else []
     environment = os.environ | {CHILD: "1", "NO_MKDOCS_2_WARNING": "1", "SITE_URL": urljoin(config.site_url or "/", f"{language}/")}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    output = tempfile.TemporaryFile("w+", encoding="utf-8")  # shown when it has ended, so that the languages' lines stay apart
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, encoding="utf-8")
+    process.log = output
+    return process

@@ -1,5 +1,6 @@
 """What the tests of chapters share: the chapter, run in this process."""
 
+import os
 import re
 from pathlib import Path
 
@@ -26,6 +27,11 @@ class ByChapter(LoadFileScheduling):
         file = nodeid.split("::", 1)[0]
         match = re.fullmatch(r"(?:docs/zh|tests)/(\w+)/(?:test_)?([\w-]+)\.(?:md|py)", file)
         return "/".join(match.groups()) if match and match[1] not in ("press", "site") else file
+
+
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores: tests of the browser and of kernels wait a good part of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -222,7 +222,7 @@ Path("no_guard.py").write_text("""from multiprocessing import get_context
 get_context("spawn").Process(target=print).start()
 """)
 message = subprocess.run([sys.executable, "no_guard.py"], capture_output=True, text=True).stderr
-print(message[message.index("RuntimeError: "):])
+print(message[message.index("RuntimeError: "):].strip())
 
 # %% refused
 for wrong in ({"num_workers": -1}, {"prefetch_factor": 2}, {"timeout": 1}, {"shuffle": True, "sampler": [3, 1]}):

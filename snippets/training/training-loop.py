@@ -236,6 +236,7 @@ def fit(net, optimizer, train_loader, val_loader, epochs=100, patience=5):
     return history
 
 # %% use
+torch.manual_seed(0)  # the GPU cell above draws random numbers, if you have run it
 device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 net = make_net().to(device)
 history = fit(net, torch.optim.Adam(net.parameters(), lr=0.003), train_loader, val_loader)

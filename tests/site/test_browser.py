@@ -132,8 +132,7 @@ def test_downloads(open_page, language, suffix):
 def test_every_page_opens_without_a_complaint_and_fits_a_phone(open_page, address, language):
     page = open_page(f"{language}/", viewport={"width": 390, "height": 844})
     for stem in PROJECT.stems():
-        page.goto(f"{address}{language}/{page_address(stem)}")
-        page.wait_for_load_state("networkidle")
+        page.goto(f"{address}{language}/{page_address(stem)}", wait_until="load")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{stem} is wider than a phone"
 
 

@@ -222,7 +222,7 @@ def on_page_content(content, page, config, files):
     Of Pygments' spans, those of names, operators, punctuation and spaces go, which Material draws like plain code: they are a tenth of
     a page's weight, and take the search index long to read.
     """
-    content = re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", content)
+    content = re.sub(r'<span class="(?:n|o|p|w)">([^<]*)</span>', r"\1", content).replace("<pre><span></span>", "<pre>")
     language, stem = language_of(config), page.file.src_uri.removesuffix(".md")
     if language and stem not in ("appendix/glossary", errata.PAGE):
         content = glossary.annotate(content, config.extra["glossary"], language, stem)

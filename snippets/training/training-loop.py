@@ -57,17 +57,6 @@ once = net[0].weight.grad.clone()
 F.cross_entropy(net(x), y).backward()  # no zero_grad before this one
 torch.allclose(net[0].weight.grad, 2 * once)
 
-# %% none-or-zeros
-for to_none in (True, False):
-    w = torch.tensor(1.0, requires_grad=True)
-    sgd = torch.optim.SGD([w], lr=0.1, momentum=0.9)
-    (w**2).backward()
-    sgd.step()
-    sgd.zero_grad(set_to_none=to_none)
-    print(f"grad {w.grad}: w from {w.item():.2f}", end=" ")
-    sgd.step()  # with no backward before it
-    print(f"to {w.item():.2f}")
-
 # %% one-batch
 def fit_one_batch(case):
     torch.manual_seed(0)

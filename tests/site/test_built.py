@@ -99,7 +99,7 @@ def test_page_weight(site, language, stem):
 
 def test_median_page_weight(site):
     weights = [len(gzip.compress(page_file(site, *page).read_bytes(), 9)) for page in PAGES]
-    assert statistics.median(weights) < 18_000, weights
+    assert statistics.median(weights) < 17_000, weights
 
 
 @pytest.mark.parametrize("language, stem", PAGES)

@@ -118,7 +118,9 @@ def test_the_cifar10_cell_reads_the_data_sets_own_files(chapter, cifar, offline,
     assert not set(train) & set(val) and sorted([*train, *val]) == list(range(50))
     # of the real 50000 a tenth
     assert [len(part) for part in random_split(range(50000), [0.9, 0.1])] == [45000, 5000]
-    says(chapter, "60000", "50000", "10000", "6000", "5000", "32 × 32", "https://www.cs.toronto.edu/~kriz/cifar.html",
+    says_in(chapter, "zh", f"十类，每类 {60000 // 10} 张")
+    says_in(chapter, "en", "in ten classes", f"{60000 // 10} of each")
+    says(chapter, "60000", "50000", "10000", "5000", "32 × 32", "https://www.cs.toronto.edu/~kriz/cifar.html",
          "`random_split`")
 
 

@@ -236,8 +236,8 @@ def test_what_is_left_out_shows_where_the_prose_says(chapter):
     shown = {line.split()[2]: line.split()[-1] for line in lines(chapter, "left-out")}
     assert shown == {part: str(None if step is None else step + 1) for part, step in first.items()}
     assert all(len(losses) == 72 for losses in resumed.values())
-    says_in(chapter, "zh", "第 37 步", "第 38 步", "第 5 轮", "第 2 轮", "第 49 步", "第 50 步")
-    says_in(chapter, "en", "step 37", "as 38 shows", "epoch 5", "its second epoch", "step 49", "so 50 is")
+    says_in(chapter, "zh", f"第 {first['rng'] + 1} 步，也就是接上后的第一步就不对", "第 37 步的损失还对", "第 38 步", "第 5 轮", "第 2 轮", "第 49 步", "第 50 步")
+    says_in(chapter, "en", f"already step {first['rng'] + 1}, the first after the checkpoint", "the loss of step 37 is right", "as 38 shows", "epoch 5", "its second epoch", "step 49", "so 50 is")
     # the straight run begins its fifth epoch at step 49, counted from 1
     assert 4 * 12 + 1 == 49 and 3 * 12 + 1 == 37
 

@@ -108,7 +108,8 @@ def make_rival(project, folder, stems, kind):
                 nbformat.write(notebook, path.with_suffix(".ipynb"))
         plugins = f"  - search: {{lang: {language}}}\n"
         if kind == "jupyter":
-            plugins += "  - mkdocs-jupyter: {execute: true, mathjax_version: 2}\n"
+            # A cache for each language: a build throws out of its cache what it did not use.
+            plugins += f"  - mkdocs-jupyter: {{execute: true, mathjax_version: 2, cache_dir: .cache/{language}}}\n"
         configuration = folder / f"{language}.yml"
         configuration.write_text(RIVAL.format(docs=docs, language=language, plugins=plugins), encoding="utf-8")
         found.append(configuration)

@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -118,26 +119,32 @@ def make_rival(project, folder, stems, kind):
 
 def measure(commands, folder):
     """(seconds, peak MB of the process and its children) of commands run one after another. Raises if one fails."""
-    started, peak = time.monotonic(), 0
+    seconds, peaks = 0.0, [0]
     for command in commands:
-        process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lines = []
-        import threading
-
-        reader = threading.Thread(target=lambda pipe=process.stdout, into=lines: into.extend(pipe))
-        reader.start()
-        while process.poll() is None:
-            try:
-                family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-                peak = max(peak, sum(member.memory_info().rss for member in family))
-            except psutil.Error:
-                pass
-            time.sleep(0.05)
-        reader.join()
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            started = time.monotonic()
+            process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT)
+            watcher = threading.Thread(target=watch, args=(process.pid, peaks))
+            watcher.start()
+            process.wait()
+            seconds += time.monotonic() - started
+            watcher.join()
+            output.seek(0)
+            measure.output = output.read()
         if process.returncode:
-            raise SystemExit("".join(lines)[-3000:])
-        measure.output = "".join(lines)
-    return time.monotonic() - started, peak / 1e6
+            raise SystemExit(measure.output[-3000:])
+    return seconds, max(peaks) / 1e6
+
+
+def watch(pid, peaks):
+    """Note the memory of a process and its children four times a second: oftener would cost a build its time."""
+    try:
+        while True:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            peaks.append(sum(member.memory_info().rss for member in family))
+            time.sleep(0.25)
+    except psutil.Error:
+        pass
 
 
 def median_of(runs, commands, folder, before=lambda run: None):

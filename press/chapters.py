@@ -94,7 +94,8 @@ class Project:
         """`path` as a person in the project's root would write it."""
         return Path(path).relative_to(self.root).as_posix()
 
-    def _once(self, key, make):
+    def once(self, key, make):
+        """What `make()` returns; with `keep`, what it returned the first time for this key."""
         if self._kept is None:
             return make()
         if key not in self._kept:
@@ -103,7 +104,7 @@ class Project:
 
     def stems(self):
         """Chapters and plain pages that exist in any language: sorted stems such as `foundations/tensors`."""
-        return self._once("stems", self._stems)
+        return self.once("stems", self._stems)
 
     def _stems(self):
         found = set()
@@ -114,7 +115,7 @@ class Project:
 
     def chapters(self):
         """Stems of the pages that have a snippet file."""
-        return self._once("chapters", lambda: [stem for stem in self.stems() if self.snippet_files(stem)])
+        return self.once("chapters", lambda: [stem for stem in self.stems() if self.snippet_files(stem)])
 
     def snippet_files(self, stem):
         """Snippet files of a chapter: `stem.py` and `stem.sh`, those that exist."""
@@ -123,11 +124,11 @@ class Project:
 
     def cells(self, stem):
         """Cells of a chapter's snippet files by address, in the order in which they stand there."""
-        return self._once(stem, lambda: {cell.address: cell for path in self.snippet_files(stem) for cell in read_cells(self, path)})
+        return self.once(stem, lambda: {cell.address: cell for path in self.snippet_files(stem) for cell in read_cells(self, path)})
 
     def page(self, language, stem):
         """The Page of a chapter in "zh" or "en". Raises PressError if it is not there or its fences are wrong."""
-        return self._once((language, stem), lambda: Page(self, language, stem))
+        return self.once((language, stem), lambda: Page(self, language, stem))
 
 
 def read_text(project, path):

@@ -126,13 +126,13 @@ def read_cache(project, stem, key):
     return None
 
 
-def write_atomically(path, text):
-    """Write a whole file or none: a temporary file beside it, then one rename."""
+def write_atomically(path, content):
+    """Write a whole file, of text or bytes, or none: a temporary file beside it, then one rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

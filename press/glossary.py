@@ -1,7 +1,6 @@
 """The glossary: one term for one thing in each language, as data (`glossary.yml`), shown as a page and as tooltips."""
 
 import re
-from functools import lru_cache
 from html import escape
 
 import yaml
@@ -13,19 +12,18 @@ QUIET = ("pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "math", "svg", 
 TOKEN = re.compile(r"(<[^>]+>)")
 
 
-@lru_cache(maxsize=4)
-def _read(text):
-    return yaml.safe_load(text)
-
-
 def read_glossary(project):
     """The terms of glossary.yml, a list of dicts with the FIELDS and, where there is one, `avoid`, other Chinese
     words for it, and `tooltip: false`.
 
     Raises: PressError for a term that is incomplete, doubled, or linked to a heading that does not exist.
     """
+    return project.once("glossary", lambda: _read_glossary(project))
+
+
+def _read_glossary(project):
     path = project.root / "glossary.yml"
-    terms, seen, headings = (_read(path.read_text(encoding="utf-8")) if path.is_file() else []), set(), {}
+    terms, seen, headings = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []), set(), {}
     for term in terms:
         name = term.get("en", "?")
         if missing := [field for field in FIELDS if not term.get(field)]:

@@ -1,11 +1,12 @@
 """The press as MkDocs sees it: the one module that touches MkDocs (`hooks:` in mkdocs.yml).
 
-`mkdocs.yml` checks and executes all chapters and builds the root page; then `on_post_build` lets two processes side by side
-build `mkdocs.zh.yml` and `mkdocs.en.yml` into `zh/` and `en/` of the same site. In those, `on_files` lets each chapter's Markdown
-file be read from the notebook woven from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`.
+`mkdocs.yml` checks and executes all chapters and builds the root page, while two processes side by side build `mkdocs.zh.yml` and
+`mkdocs.en.yml` into `zh/` and `en/` of the same site. In those, `on_files` lets each chapter's Markdown file be read from the notebook
+woven from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`; what MkDocs made of a page is kept for the next build.
 """
 
 import base64
+import contextlib
 import gc
 import html
 import importlib.metadata
@@ -13,12 +14,14 @@ import io
 import json
 import logging
 import os
+import pickle
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
@@ -42,6 +45,18 @@ CHILD = "PRESS_CHILD"  # set in the processes that build one language each for t
 state = {"serving": False, "press": None, "rendered": {}, "building": {}}
 
 
+class Warned(logging.Handler):
+    """Whether MkDocs has warned of something since `yes` was last set to False."""
+
+    yes = False
+
+    def emit(self, record):
+        self.yes = True
+
+
+warned = Warned(logging.WARNING)
+
+
 def press_stamp():
     """When the press itself was last edited."""
     return max(path.stat().st_mtime_ns for path in (ROOT / "press").glob("*.py"))
@@ -52,6 +67,7 @@ def on_startup(command, dirty):
     if command == "build":
         gc.disable()  # a build is short and keeps what it makes: looking for garbage costs it a tenth of its time
     logging.getLogger("jieba").setLevel(logging.WARNING)
+    logging.getLogger("mkdocs").addHandler(warned)
 
 
 def language_of(config):
@@ -85,14 +101,17 @@ def on_config(config):
 def on_pre_build(config):
     """Before anything is written: every mistake in every chapter, all at once. Then the chapters are executed."""
     if CHILD in os.environ:
-        if sys.stdin.read() != "go":  # comes when all chapters are checked and executed, and the old site is gone
-            raise Abort("the build of which this is a part has ended")
+        try:  # comes when all chapters are read, checked and executed, and the old site is gone
+            state.update(config=config, **pickle.load(sys.stdin.buffer))
+        except EOFError:
+            raise Abort("the build of which this is a part has ended") from None
         return
     project = project_of(config)
     if errors := chapters.check(project) or ledger.check_ledger(project):
         raise PluginError("\n\n".join(map(str, errors)))
     try:
-        execute.execute(project, project.chapters(), report=log.info)
+        glossary.read_glossary(project)
+        state["executions"] = execute.execute(project, project.chapters(), report=log.info)
     except chapters.PressError as error:
         raise PluginError(str(error)) from None
 
@@ -101,16 +120,16 @@ def on_pre_build(config):
 def on_files(files, config):
     language, project = language_of(config), project_of(config)
     if language is None:
+        found = pickle.dumps({"project": project, "executions": state["executions"]})
         for process in state["building"].values():
-            process.stdin.write("go")
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError), process.stdin:  # one that has ended is told of in on_post_build
+                process.stdin.write(found)
         return files
     stems = [stem for stem in project.chapters() if files.get_file_from_path(f"{stem}.md")]
     try:
         config.extra["glossary"] = glossary.read_glossary(project)
-        executions = execute.execute(project, stems, report=log.info)
         for stem in stems:
-            _weave(files.get_file_from_path(f"{stem}.md"), files, config, project, language, stem, executions[stem])
+            _weave(files.get_file_from_path(f"{stem}.md"), files, config, project, language, stem, state["executions"][stem])
     except chapters.PressError as error:
         raise PluginError(str(error)) from None
     return files
@@ -145,11 +164,21 @@ def _weave(file, files, config, project, language, stem, execution):
     state["rendered"][file.src_uri] = rendered, woven.cells[0].source
 
 
+def _versions(*names):
+    return [f"{name} {importlib.metadata.version(name)}" for name in names]
+
+
 @cache
 def _renderer():
     """What a rendered page depends on besides its notebook."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("mkdocs-jupyter", "nbconvert")]
-    return "\n".join([*versions, (ROOT / "press/notebook.md.j2").read_text(encoding="utf-8")])
+    return "\n".join([*_versions("mkdocs-jupyter", "nbconvert"), (ROOT / "press/notebook.md.j2").read_text(encoding="utf-8")])
+
+
+@cache
+def _converter(language):
+    """What the HTML of a page depends on besides its Markdown and the pages that it may link to."""
+    return [*_versions("mkdocs", "mkdocs-material", "markdown", "pymdown-extensions", "pygments"), platform.python_version(),
+            *((ROOT / f"mkdocs{part}.yml").read_text(encoding="utf-8") for part in ("", f".{language}"))]
 
 
 def _figure(files, config, file, kind, data):
@@ -192,8 +221,9 @@ def on_page_markdown(markdown, page, config, files):
         markdown = html.unescape(markdown[: markdown.rindex("\n        <style>")])
         rendered, front = state["rendered"][page.file.src_uri]
         execute.write_atomically(rendered, f"{front}\n{markdown}")
-        return markdown
     project, language = project_of(config), language_of(config)
+    if language:
+        page.render = partial(_convert_once, page, page.render)
     if "<!-- glossary -->" in markdown:
         markdown = markdown.replace("<!-- glossary -->", glossary.glossary_page(config.extra["glossary"], language))
     if "<!-- errata -->" in markdown:
@@ -201,6 +231,28 @@ def on_page_markdown(markdown, page, config, files):
     if "<!-- chapters -->" in markdown:
         markdown = markdown.replace("<!-- chapters -->", _chapter_list(page, files, project, language, config.extra["strings"]))
     return markdown
+
+
+RENDERED = ("content", "toc", "_title_from_render", "present_anchor_ids")  # what Page.render gives a page, besides links_to_anchors
+
+
+def _convert_once(page, render, config, files):
+    """Page.render, for Markdown that no earlier build has converted; else what it gave then: an edit to one page is seen sooner.
+
+    What came with a warning is not kept, since each build must warn of it; nor is anything in a quiet one, where warnings are not heard.
+    """
+    sources = sorted(file.src_uri for file in files if file.generated_by is None)
+    what = json.dumps([page.file.src_uri, page.markdown, sources, *_converter(language_of(config))])
+    kept = project_of(config).cache / "pages" / f"{weave.content_name(what.encode())}.pickle"
+    with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+        found, links = pickle.loads(kept.read_bytes())
+        vars(page).update(found, links_to_anchors={files.get_file_from_path(uri): anchors for uri, anchors in links.items()})
+        return
+    warned.yes = False
+    render(config, files)
+    if not warned.yes and log.isEnabledFor(logging.WARNING):
+        links = {file.src_uri: anchors for file, anchors in page.links_to_anchors.items()}
+        execute.write_atomically(kept, pickle.dumps(({name: getattr(page, name) for name in RENDERED}, links)))
 
 
 def _chapter_list(page, files, project, language, strings):
@@ -286,13 +338,13 @@ def on_build_error(error):
 
 
 def _build(config, language):
-    """The process that builds one language, with its own navigation, search index and sitemap. It gets ready, and waits for "go"."""
+    """The process that builds one language, with its own navigation, search index and sitemap. It gets ready, and waits for the chapters."""
     command = [sys.executable, "-m", "mkdocs", "build", "-f", str(Path(config.config_file_path).with_name(f"mkdocs.{language}.yml")),
                "--site-dir", str(Path(config.site_dir) / language)]
     command += ["--strict"] if config.strict else []
     command += ["--quiet"] if log.getEffectiveLevel() > logging.INFO else []
     environment = os.environ | {CHILD: "1", "NO_MKDOCS_2_WARNING": "1", "SITE_URL": urljoin(config.site_url or "/", f"{language}/")}
     output = tempfile.TemporaryFile("w+", encoding="utf-8")  # shown when it has ended, so that the languages' lines stay apart
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, encoding="utf-8")
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
     process.log = output
     return process

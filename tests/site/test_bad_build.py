@@ -54,3 +54,37 @@ def test_formula_that_cannot_be_set_fails_the_build(tiny_site, tmp_path):
     done = build(tmp_path / "site", root=tiny_site.root)
     assert done.returncode != 0
     assert "docs/zh/a.md: the formula" in done.stdout + done.stderr
+
+
+def test_kept_pages_hide_no_warning(tiny_site, tmp_path):
+    """MkDocs' conversion of a page is kept from build to build: what it warned of comes again, and a link to a heading is
+    checked anew though the page that has it did not change."""
+    def run(strict):
+        done = build(tmp_path / "site", root=tiny_site.root, strict=strict)
+        return done.returncode, done.stdout + done.stderr
+
+    tiny_site.both("# Home {#home}\n\n[there](a.md#one)\n", "index")
+    tiny_site.both(PAGE + "\n    [gone](gone.md#x)\n")
+    for _ in range(2):
+        status, output = run(strict=False)
+        assert status == 0 and output.count("contains a link 'gone.md#x'") == 2  # once in each language
+    assert run(strict=True)[0] != 0
+    tiny_site.both(PAGE + "\n    ## One {#one}\n")
+    for _ in range(2):
+        assert run(strict=True)[0] == 0
+    tiny_site.both(PAGE + "\n    ## One {#another}\n")
+    status, output = run(strict=True)
+    assert status != 0 and "a.md' does not contain an anchor '#one'" in output
+
+
+def test_damaged_kept_page_is_converted_again(tiny_site, tmp_path):
+    assert build(tmp_path / "first", root=tiny_site.root).returncode == 0
+    kept = list((tiny_site.root / ".cache/pages").glob("*"))
+    assert len(kept) == 4  # index and a, in two languages
+    for number, path in enumerate(kept):
+        path.write_bytes([b"", b"nonsense", path.read_bytes()[:100], path.read_bytes()[:-1]][number])
+    assert build(tmp_path / "second", root=tiny_site.root).returncode == 0
+    pages = list((tmp_path / "first").rglob("*.html"))
+    assert len(pages) > 4
+    for path in pages:
+        assert path.read_bytes() == (tmp_path / "second" / path.relative_to(tmp_path / "first")).read_bytes()

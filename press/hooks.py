@@ -8,6 +8,7 @@ woven from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`;
 import base64
 import contextlib
 import gc
+import hashlib
 import html
 import importlib.metadata
 import io
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+import jieba  # noqa: E402
 import latex2mathml.converter  # noqa: E402
 import nbformat  # noqa: E402
 from jinja2 import FileSystemBytecodeCache  # noqa: E402
@@ -38,11 +40,12 @@ from mkdocs.structure.files import File  # noqa: E402
 from mkdocs.utils import get_relative_url  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from press import chapters, errata, execute, export, glossary, ledger, weave  # noqa: E402
+from press import chapters, errata, execute, export, glossary, ledger, records, weave  # noqa: E402
 
 log = logging.getLogger("mkdocs.press")
+WORDS = ROOT / "press/jieba.txt"  # for the Chinese search index, besides jieba's own dictionary
 CHILD = "PRESS_CHILD"  # set in the processes that build one language each for the root's build
-state = {"serving": False, "press": None, "rendered": {}, "building": {}}
+state = {"serving": False, "press": None, "woven": {}, "search": {}, "building": {}}
 
 
 class Warned(logging.Handler):
@@ -55,6 +58,26 @@ class Warned(logging.Handler):
 
 
 warned = Warned(logging.WARNING)
+
+
+class Kept:
+    """What an earlier build made of a page: `value`, or None if it has not been made of exactly this.
+
+    Args:
+        kind, language, uri: name the file that holds it, below the project's cache: one for each page.
+        what: all that it depends on, as JSON can hold it.
+    """
+
+    def __init__(self, project, kind, language, uri, what):
+        self.path, self.value = project.cache / kind / language / f"{uri}.pickle", None
+        self.digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()
+        with contextlib.suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):  # none there, or a damaged one: made again
+            digest, value = pickle.loads(self.path.read_bytes())
+            if digest == self.digest:
+                self.value = value
+
+    def keep(self, value):
+        execute.write_atomically(self.path, pickle.dumps((self.digest, value)))
 
 
 def press_stamp():
@@ -136,32 +159,34 @@ def on_files(files, config):
 
 
 def _weave(file, files, config, project, language, stem, execution):
-    """Let `file` be read from its woven notebook; add its figures and downloads to `files`."""
+    """Let `file` be read from its woven notebook, or from what an earlier build made of it; add its figures and downloads to `files`."""
     page, cells = project.page(language, stem), project.cells(stem)
+    what = [file.url, page.front, page.body, [[*vars(cell).values()] for cell in cells.values()], vars(execution), _press(),
+            records.fresh_records(project, stem, cells.values()), weave.reading_minutes(project, stem), config.extra["strings"]]
+    kept = Kept(project, "woven", language, f"{stem}.md", what)
+    if kept.value:
+        file.content_string, added = kept.value
+        for uri, content in added.items():
+            _add(files, config, uri, content)
+        return
     woven = weave.weave(project, language, stem, execution)
-    downloads = {".ipynb": export.notebook(woven), ".py": export.script(page, cells)}
-    for suffix, text in downloads.items():
-        _add(files, config, f"{stem}/{export.file_name(stem)}{suffix}", text)
+    name = export.file_name(stem)
+    added = {f"{stem}/{name}.ipynb": export.notebook(woven), f"{stem}/{name}.py": export.script(page, cells)}
     front = {name: value for name, value in page.front.items() if name in ("title", "description", "template", "hide")}
     woven.cells.insert(0, weave.markdown_cell("---\n" + json.dumps(front, ensure_ascii=False) + "\n---\n"))
-    woven.metadata.press |= {
-        "strings": config.extra["strings"], "name": export.file_name(stem),
-        "downloads": get_relative_url(f"{stem}/", file.url) or "./",
-    }
+    woven.metadata.press |= {"strings": config.extra["strings"], "name": name, "downloads": get_relative_url(f"{stem}/", file.url) or "./"}
     for cell in woven.cells:
         if cell.cell_type == "code":
             figures = iter(cell.metadata.press["figures"])
             for output in cell.outputs:
                 if kind := weave.image_kind(output):
-                    output["metadata"] = next(figures) | _figure(files, config, file, kind, output["data"])
+                    output["metadata"] = next(figures) | _figure(added, file, kind, output["data"])
                     output["data"] = {kind: ""}
-    # The notebook for mkdocs-jupyter to render; or, where it has done so before, what it made of exactly this notebook.
-    text = nbformat.v4.writes(woven)
-    rendered = project.cache / "rendered" / f"{weave.content_name((text + _renderer()).encode())}.md"
-    target = project.cache / "woven" / language / f"{stem}.ipynb"
-    execute.write_atomically(target, text)
-    file.abs_src_path = str(rendered if rendered.is_file() else target)
-    state["rendered"][file.src_uri] = rendered, woven.cells[0].source
+    for uri, content in added.items():
+        _add(files, config, uri, content)
+    file.abs_src_path = str(project.cache / "notebooks" / language / f"{stem}.ipynb")  # for mkdocs-jupyter to render
+    execute.write_atomically(Path(file.abs_src_path), nbformat.v4.writes(woven))
+    state["woven"][file.src_uri] = kept, woven.cells[0].source, added
 
 
 def _versions(*names):
@@ -169,20 +194,28 @@ def _versions(*names):
 
 
 @cache
-def _renderer():
-    """What a rendered page depends on besides its notebook."""
-    return "\n".join([*_versions("mkdocs-jupyter", "nbconvert"), (ROOT / "press/notebook.md.j2").read_text(encoding="utf-8")])
+def _press():
+    """What weaving and rendering depend on besides the chapter: the press, and the packages that it uses for them."""
+    sources = sorted([*(ROOT / "press").glob("*.py"), *(ROOT / "press").glob("*.j2")])
+    return [*_versions("mkdocs-jupyter", "nbconvert", "nbformat"), *(path.read_text(encoding="utf-8") for path in sources)]
+
+
+@cache
+def _load_words():
+    """Our words for jieba. Loading its own takes half a second, so this is done here, when a page has to be cut into words."""
+    jieba.load_userdict(str(WORDS))
 
 
 @cache
 def _converter(language):
     """What the HTML of a page depends on besides its Markdown and the pages that it may link to."""
-    return [*_versions("mkdocs", "mkdocs-material", "markdown", "pymdown-extensions", "pygments"), platform.python_version(),
+    return [*_versions("mkdocs", "mkdocs-material", "markdown", "pymdown-extensions", "pygments", "jieba"), platform.python_version(),
+            WORDS.read_text(encoding="utf-8"),
             *((ROOT / f"mkdocs{part}.yml").read_text(encoding="utf-8") for part in ("", f".{language}"))]
 
 
-def _figure(files, config, file, kind, data):
-    """Add a figure, given as an output's data, and its twins (dark; still, if it moves) to the site: their addresses, width and height."""
+def _figure(added, file, kind, data):
+    """Put a figure, given as an output's data, and its twins (dark; still, if it moves) into `added`: their addresses, width and height."""
     if kind == "image/svg+xml":
         svg = weave.slim(data[kind])
         width, height = weave.svg_size(svg)
@@ -196,7 +229,7 @@ def _figure(files, config, file, kind, data):
     found = {"width": width, "height": height}
     for name, content in sources.items():
         uri = f"assets/figures/{weave.content_name(content)}.{weave.IMAGES[kind]}"
-        _add(files, config, uri, content)
+        added[uri] = content
         found[name] = get_relative_url(uri, file.url)
     return found
 
@@ -219,8 +252,8 @@ def on_page_markdown(markdown, page, config, files):
     without the escaping that brought it unchanged through nbconvert's HTML parser."""
     if str(page.file.abs_src_path).endswith(".ipynb"):
         markdown = html.unescape(markdown[: markdown.rindex("\n        <style>")])
-        rendered, front = state["rendered"][page.file.src_uri]
-        execute.write_atomically(rendered, f"{front}\n{markdown}")
+        kept, front, added = state["woven"][page.file.src_uri]
+        kept.keep((f"{front}\n{markdown}", added))
     project, language = project_of(config), language_of(config)
     if language:
         page.render = partial(_convert_once, page, page.render)
@@ -242,17 +275,16 @@ def _convert_once(page, render, config, files):
     What came with a warning is not kept, since each build must warn of it; nor is anything in a quiet one, where warnings are not heard.
     """
     sources = sorted(file.src_uri for file in files if file.generated_by is None)
-    what = json.dumps([page.file.src_uri, page.markdown, sources, *_converter(language_of(config))])
-    kept = project_of(config).cache / "pages" / f"{weave.content_name(what.encode())}.pickle"
-    with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
-        found, links = pickle.loads(kept.read_bytes())
+    kept = Kept(project_of(config), "pages", language_of(config), page.file.src_uri, [page.markdown, sources, _converter(language_of(config))])
+    if kept.value:
+        found, links = kept.value
         vars(page).update(found, links_to_anchors={files.get_file_from_path(uri): anchors for uri, anchors in links.items()})
         return
     warned.yes = False
     render(config, files)
     if not warned.yes and log.isEnabledFor(logging.WARNING):
         links = {file.src_uri: anchors for file, anchors in page.links_to_anchors.items()}
-        execute.write_atomically(kept, pickle.dumps(({name: getattr(page, name) for name in RENDERED}, links)))
+        kept.keep(({name: getattr(page, name) for name in RENDERED}, links))
 
 
 def _chapter_list(page, files, project, language, strings):
@@ -295,11 +327,27 @@ def on_page_content(content, page, config, files):
         found = found.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
         return f'<div class="formula">{found}</div>' if tag == "div" else found
 
-    return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', mathml, content, flags=re.DOTALL)
+    content = re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', mathml, content, flags=re.DOTALL)
+    if language and "search" not in page.meta:
+        kept = Kept(project_of(config), "search", language, page.file.src_uri, [content, page.url, page.title, _converter(language)])
+        state["search"][page.file.src_uri] = kept
+        if kept.value:
+            page.meta["search"] = {"exclude": True}  # until on_page_context: Material need not read this page again
+        elif language == "zh":
+            _load_words()
+    return content
 
 
 def on_page_context(context, page, config, nav):
-    """`alternates`: the address of this page in each language, for hreflang."""
+    """What this page adds to the search index is kept from build to build. And `alternates`: the address of this page in each
+    language, for hreflang."""
+    if kept := state["search"].pop(page.file.src_uri, None):
+        entries = config.plugins["material/search"].search_index.entries
+        if kept.value:
+            entries += kept.value
+            del page.meta["search"]
+        else:
+            kept.keep([entry for entry in entries if entry["location"].partition("#")[0] == page.url])
     root = config.extra["root"]
     context["alternates"] = [(item["lang"], urljoin(root, f"{item['lang']}/{page.url if language_of(config) else ''}"))
                              for item in config.extra["alternate"]]

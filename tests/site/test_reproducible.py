@@ -39,5 +39,7 @@ def test_two_cold_builds_give_the_same_pages(built, tmp_path):
         assert without_timings(first[name].read_text(encoding="utf-8")) == without_timings(second[name].read_text(encoding="utf-8")), name
     again = build(tmp_path / "again", root=copy, address=address)
     assert "executing" not in again.stdout + again.stderr
-    for name in second:
-        assert (tmp_path / "again" / name).read_bytes() == second[name].read_bytes(), f"{name} differs in a warm build"
+    for path in (tmp_path / "site").rglob("*.*"):  # pages, figures, downloads and the search index
+        if "sitemap" not in path.name:  # it has the time of the build
+            name = path.relative_to(tmp_path / "site")
+            assert (tmp_path / "again" / name).read_bytes() == path.read_bytes(), f"{name} differs in a warm build"

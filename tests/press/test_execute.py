@@ -229,6 +229,8 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, monkeypatch):
 def test_ctrl_c_leaves_no_kernel_and_nothing_to_trip_over(mini):
     mini.cell("import time\nprint('started')\ntime.sleep(60)\n")
     program = textwrap.dedent("""
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # if these tests run where Ctrl-C is ignored, as behind nohup
         from press.chapters import Project
         from press.execute import execute
         execute(Project({root!r}), ["a"])

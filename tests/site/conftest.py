@@ -21,10 +21,13 @@ READER |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def build(site, *, root=ROOT, strict=True, address="http://127.0.0.1:8000/"):
-    """Build the site of `root` into `site` as `make build` does, to be served at `address`; the completed process."""
-    return subprocess.run([sys.executable, "-m", "mkdocs", "build", *(["--strict"] if strict else []), "--site-dir", str(site)], cwd=root,
-                          capture_output=True, text=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "SITE_URL": address})
+def build(site, *, root=ROOT, strict=True, address="http://127.0.0.1:8000/", file="mkdocs.yml"):
+    """Build the site of `root` into `site` as `make build` does, to be served at `address`; the completed process.
+
+    `file` is the configuration: that of one language builds this language alone.
+    """
+    command = [sys.executable, "-m", "mkdocs", "build", "-f", file, *(["--strict"] if strict else []), "--site-dir", str(site)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "SITE_URL": address})
 
 
 @pytest.fixture(scope="session")

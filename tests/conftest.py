@@ -21,10 +21,13 @@ def pytest_collection_modifyitems(items):
 
 
 class ByChapter(LoadFileScheduling):
-    """Parallel runs go file by file; a chapter's page and its test file go together, so that its cells run once for both."""
+    """Parallel runs go file by file; a chapter's page and its test file go together, so that its cells run once for both; each
+    downloaded notebook goes by itself."""
 
     def _split_scope(self, nodeid):
         file = nodeid.split("::", 1)[0]
+        if file.endswith("test_downloaded_notebooks.py"):
+            return nodeid  # the longest file, and nothing that its tests share
         match = re.fullmatch(r"(?:docs/zh|tests)/(\w+)/(?:test_)?([\w-]+)\.(?:md|py)", file)
         return "/".join(match.groups()) if match and match[1] not in ("press", "site") else file
 

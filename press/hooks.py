@@ -8,7 +8,6 @@ woven from it, which mkdocs-jupyter then renders through `press/notebook.md.j2`;
 import base64
 import contextlib
 import gc
-import hashlib
 import html
 import importlib.metadata
 import io
@@ -69,15 +68,15 @@ class Kept:
     """
 
     def __init__(self, project, kind, language, uri, what):
-        self.path, self.value = project.cache / kind / language / f"{uri}.pickle", None
-        self.digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()
-        with contextlib.suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):  # none there, or a damaged one: made again
-            digest, value = pickle.loads(self.path.read_bytes())
-            if digest == self.digest:
-                self.value = value
+        self.path, self.value = project.cache / kind / language / f"{uri}.kept", None
+        self.digest = execute.digest(what).encode()
+        with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):  # none there, or a damaged one: made again
+            digest, _, value = self.path.read_bytes().partition(b"\n")
+            if digest == self.digest:  # else it is not even read: other versions may have written it
+                self.value = pickle.loads(value)
 
     def keep(self, value):
-        execute.write_atomically(self.path, pickle.dumps((self.digest, value)))
+        execute.write_atomically(self.path, self.digest + b"\n" + pickle.dumps(value))
 
 
 def press_stamp():
@@ -111,6 +110,7 @@ def on_config(config):
         log.info("the press was edited: starting again")
         shutil.rmtree(config.site_dir, ignore_errors=True)
         os.execv(sys.executable, sys.orig_argv)
+    _converter.cache_clear()  # the configuration may have been edited
     language, here = language_of(config), config.site_url or "/"
     root = urljoin(here, "../") if language else here
     config.extra["root"] = root

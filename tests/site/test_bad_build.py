@@ -96,8 +96,12 @@ def test_what_is_kept_is_never_shown_out_of_date(tiny_site, tmp_path):
     assert [["egret" in text for text in texts] for texts in zip(before, prose, both)] == [[False, False, True]] * 4
     tiny_site.both(PAGE)
     tiny_site.put("snippets/a.py", SNIPPET)
-    kept = sorted((tiny_site.root / ".cache").rglob("*.pickle"))
+    kept = sorted((tiny_site.root / ".cache").rglob("*.kept"))
     assert len(kept) == 5  # the chapter woven; it and the home page converted, and indexed for search
-    for number, path in enumerate(kept):
-        path.write_bytes([b"", b"nonsense", path.read_bytes()[:100], path.read_bytes()[:-1]][number % 4])
     assert read(tmp_path / "site") == before
+    whole = [path.read_bytes() for path in kept]
+    other = b"0" * 64 + b"\ncno_such_module\nThing\n."  # what a version whose classes are gone has left
+    for path, damaged in zip(kept, [b"", b"nonsense", whole[2][:100], whole[3][:-1], other]):
+        path.write_bytes(damaged)
+    assert read(tmp_path / "site") == before
+    assert [path.read_bytes() for path in kept] == whole

@@ -17,7 +17,7 @@ from tests.site.conftest import READER
 from tests.site.test_built import PROJECT
 
 FORKING = textwrap.dedent("""
-    import json, os, runpy, sys, traceback
+    import json, os, runpy, signal, sys, traceback
     import matplotlib.pyplot, numpy, sklearn.datasets, torch, torch._dynamo, torchvision
 
     for line in sys.stdin:
@@ -25,6 +25,7 @@ FORKING = textwrap.dedent("""
         if child := os.fork():
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
             continue
+        signal.alarm(LIMIT)
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 1)
         os.dup2(1, 2)
         os.chdir(os.path.dirname(path))
@@ -37,22 +38,23 @@ FORKING = textwrap.dedent("""
         sys.stdout.flush()
         os._exit(status)
     """)
+LIMIT = 200  # seconds a script
 ENVIRONMENT = READER | {"MPLBACKEND": "Agg"}
 
 
 @pytest.fixture(scope="module")
-def run_script():
+def run_script(tmp_path_factory):
     """A function that runs a script in its own folder: its exit status, and what it printed."""
     if sys.platform != "linux":
         def run(path):
-            done = subprocess.run([sys.executable, str(path)], cwd=path.parent, capture_output=True, text=True, env=ENVIRONMENT)
+            done = subprocess.run([sys.executable, str(path)], cwd=path.parent, capture_output=True, text=True, env=ENVIRONMENT, timeout=LIMIT)
             return done.returncode, done.stdout + done.stderr
         yield run
         return
-    process = subprocess.Popen([sys.executable, "-c", FORKING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    process = subprocess.Popen([sys.executable, "-c", FORKING.replace("LIMIT", str(LIMIT))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
     def run(path):
-        log = path.with_suffix(".log")
+        log = tmp_path_factory.mktemp("log") / "log"  # not beside the script, which has an empty folder
         process.stdin.write(json.dumps([str(path), str(log)]) + "\n")
         process.stdin.flush()
         return int(process.stdout.readline()), log.read_text(encoding="utf-8")

@@ -3,38 +3,41 @@
 PYTHON_LINE = import sys, venv, ensurepip; raise SystemExit(sys.version_info < (3, 12))
 UV = uv==0.13.8
 BIN = .venv/bin
+RUN = $(BIN)/python -m
+PORT = 8000
 export NO_MKDOCS_2_WARNING = 1
 export PYTHONPATH = .
 
+# Programs are run as modules: the scripts in .venv/bin name the folder where they were installed, which may have moved since.
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## ?/  make \1	/' | expand -t 16
 
-serve: .venv/ready  ## build the site, show it on http://127.0.0.1:8000, follow every edit
-	$(BIN)/mkdocs serve
+serve: .venv/ready  ## build the site, show it on http://127.0.0.1:8000 (or PORT=8001), follow every edit
+	$(RUN) mkdocs serve --dev-addr 127.0.0.1:$(PORT)
 
 build: .venv/ready  ## build the site into site/
-	$(BIN)/mkdocs build --strict
+	$(RUN) mkdocs build --strict
 
 test: .venv/ready chromium  ## everything that says whether the site is right
-	$(BIN)/ruff check .
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --codeblocks README.md README.en.md
+	$(RUN) ruff check .
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(RUN) pytest --codeblocks README.md README.en.md
 
 record: .venv/ready  ## on a machine with an NVIDIA GPU: run the GPU cells and keep their outputs
-	$(BIN)/python -m press record
+	$(RUN) tools.record
 
 screens: .venv/ready chromium  ## start TensorBoard on what its chapter writes, and keep its screen
-	$(BIN)/python -m press.screens
+	$(RUN) tools.screens
 
 bench: .venv/ready  ## measure the build, beside plain MkDocs and plain mkdocs-jupyter
-	$(BIN)/python -m press.bench
+	$(RUN) tools.bench
 
 picture: .venv/ready chromium  ## draw the picture of a page that README shows
-	$(BIN)/mkdocs build --strict
-	$(BIN)/python -m press.picture
+	$(RUN) mkdocs build --strict
+	$(RUN) tools.picture
 
 lock: .venv/ready  ## pin all that requirements.txt needs in turn, for every platform
-	$(BIN)/uv pip compile -q --upgrade requirements.txt --universal --python-version 3.12 --no-annotate --no-header -o constraints.txt
+	$(RUN) uv pip compile -q --upgrade requirements.txt --universal --python-version 3.12 --no-annotate --no-header -o constraints.txt
 
 clean:  ## remove the environment, the caches and the site
 	rm -rf .venv .cache site .pytest_cache .ruff_cache
@@ -50,8 +53,8 @@ clean:  ## remove the environment, the caches and the site
 	  echo "Python 3.12 or newer, with venv, is needed and was not found: install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; \
 	fi; \
 	$(BIN)/python -c '$(PYTHON_LINE)' >/dev/null 2>&1 || { rm -rf .venv; $$found -m venv .venv; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt -c constraints.txt
+	$(RUN) pip install --quiet --disable-pip-version-check $(UV)
+	$(RUN) uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt -c constraints.txt
 	@touch $@
 
 # A browser for the tests: the one that is there, else Debian's, if we may install it.

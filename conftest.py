@@ -2,14 +2,7 @@
 
 import os
 
-from press.execute import ENVIRONMENT
+from press.kernels import ENVIRONMENT
 
 os.environ |= ENVIRONMENT | {"MPLBACKEND": "Agg"}
-pytest_plugins = ["press.codeblocks"]
-
-
-def pytest_sessionstart(session):
-    """The threads and print options of the build's kernels."""
-    import torch
-
-    torch.set_num_threads(1)
+pytest_plugins = ["tests.codeblocks"]

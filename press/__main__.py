@@ -1,27 +1,41 @@
-"""`python -m press check`, `ledger`, `execute [stem ...]` or `record`: the press without MkDocs."""
+"""`python -m press check`, `ledger`, `execute [stem ...]`, `outputs` or `stage`: the press without MkDocs."""
 
+import json
 import sys
+from functools import partial
 
-from press import chapters, execute, ledger, records
+from press import check, execute, ledger, stage, tags
+from press.project import PressError, Project
+
+
+def outputs(project):
+    """{stem: {address of a cell: outputs}} of all chapters, those that depend on the machine left out."""
+    return {stem: {address: found for address, found in execution.outputs.items() if not tags.varies(project.cells(stem)[address].tags)}
+            for stem, execution in execute.execute(project, project.chapters(), report=partial(print, file=sys.stderr)).items()}
 
 
 def main(arguments):
-    project, command, stems = chapters.Project("."), arguments[:1], arguments[1:]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a console that lacks a letter shows its number
+    project, command, stems = Project(".", read_once=True), arguments[:1], arguments[1:]
     try:
         if command == ["check"]:
-            errors = chapters.check(project) or ledger.check_ledger(project)
+            errors = check.check(project)
             print("\n\n".join(map(str, errors)) or "no mistakes found")
             return bool(errors)
         if command == ["ledger"]:
             print(ledger.summary(project))
         elif command == ["execute"]:
             execute.execute(project, stems or project.chapters())
-        elif command == ["record"]:
-            records.record(project)
+        elif command == ["outputs"]:
+            print(json.dumps(outputs(project), indent=1, sort_keys=True))
+        elif command == ["stage"]:
+            stage.stage(project)
+            print(f"staged in {project.cache / 'book'}")
         else:
             print(__doc__, file=sys.stderr)
             return 2
-    except chapters.PressError as error:
+    except PressError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -6,7 +6,8 @@ import textwrap
 
 import nbformat
 
-from press.chapters import FENCE, LEDGER, PressError, Prose
+from press.chapters import FENCE, LEDGER, Prose
+from press.project import PressError
 from press.weave import code_cell, markdown_cell, number_cells
 
 RAW = re.compile(r"^<(div|svg)\b.*?^</\1>[ \t]*$", re.DOTALL | re.MULTILINE)  # drawn for the site: a map, say

@@ -1,96 +1,76 @@
 """The glossary: one term for one thing in each language, as data (`glossary.yml`), shown as a page and as tooltips."""
 
 import re
-from html import escape
+from functools import cache
 
-import yaml
+from press.project import PressError, PressErrors, read_yaml
 
-from press.chapters import LANGUAGES, PressError
-
-FIELDS = ("zh", "en", "line_zh", "line_en", "chapter", "anchor")
-QUIET = ("pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "math", "svg", "abbr", "button", "script", "style", "figure")
-TOKEN = re.compile(r"(<[^>]+>)")
+QUIET = ("appendix/glossary", "appendix/errata")  # pages that are lists of terms and of claims
 
 
 def read_glossary(project):
-    """The terms of glossary.yml, a list of dicts with the FIELDS and, where there is one, `avoid`, other Chinese
-    words for it, and `tooltip: false`.
+    """The terms of glossary.yml: dicts with, for each language, its term (`zh`) and one line on it (`line_zh`), the `chapter` and `anchor` that
+    explain it and, where there is one, `avoid`, other Chinese words for it, and `tooltip: false`.
 
-    Raises: PressError for a term that is incomplete, doubled, or linked to a heading that does not exist.
+    Raises: PressErrors for terms that are incomplete, doubled, or linked to a heading that does not exist.
     """
     return project.once("glossary", lambda: _read_glossary(project))
 
 
 def _read_glossary(project):
     path = project.root / "glossary.yml"
-    terms, seen, headings = (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []), set(), {}
+    terms = read_yaml(path, "glossary.yml") if path.is_file() else []
+    if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
+        raise PressError("glossary.yml", None, "the glossary has another form", "it is a list of terms, each with zh:, en: and so on")
+    seen, errors = set(), []
     for term in terms:
-        name = term.get("en", "?")
-        if missing := [field for field in FIELDS if not term.get(field)]:
-            raise PressError("glossary.yml", None, f"the term {name!r} has no {missing[0]}", f"a term has {', '.join(FIELDS)}")
-        for language in LANGUAGES:
-            if (language, term[language].lower()) in seen:
-                raise PressError("glossary.yml", None, f"the term {term[language]!r} stands twice", "keep one term for one thing")
-            seen.add((language, term[language].lower()))
-        stem = term["chapter"]
-        if stem not in headings:
-            exists = (project.docs / "zh" / f"{stem}.md").is_file()
-            headings[stem] = {identifier for _, _, identifier, _ in project.page("zh", stem).headings} if exists else set()
-        if term["anchor"] not in headings[stem]:
-            raise PressError("glossary.yml", None, f"the term {name!r} points to {stem}#{term['anchor']}, which does not exist",
-                             "name the chapter and the heading that explain it")
+        errors += [PressError("glossary.yml", None, *problem) for problem in _problems(project, term, seen)]
+    if errors:
+        raise PressErrors(errors)
     return terms
 
 
-def glossary_page(terms, language):
-    """The glossary as Markdown for the page appendix/glossary: a table sorted by the page's language."""
-    first, second = (("中文", "English"), ("English", "中文"))[language == "en"]
-    other = LANGUAGES[1 - LANGUAGES.index(language)]
-    meaning = {"zh": "一句话", "en": "In one line"}[language]
-    rows = [f"| {first} | {second} | {meaning} |", "|---|---|---|"]
-    for term in sorted(terms, key=lambda term: term["en"].lower()):
-        line = term[f"line_{language}"].replace("|", "\\|")
-        rows.append(f"| [{term[language]}](../{term['chapter']}.md#{term['anchor']}) | {term[other]} | {line} |")
+def _problems(project, term, seen):
+    """(what is wrong, what to do) of a term; `seen` are those above it."""
+    name = next((term[code] for code in reversed(project.languages) if isinstance(term.get(code), str)), "?")
+    fields = [*project.languages, *(f"line_{code}" for code in project.languages), "chapter", "anchor"]
+    if missing := [field for field in fields if not (isinstance(term.get(field), str) and term[field].strip())]:
+        yield f"the term {name!r} has no {missing[0]}", f"a term has {', '.join(fields)}, each a text"
+        return
+    for language in project.languages:
+        if (language, term[language].lower()) in seen:
+            yield f"the term {term[language]!r} stands twice", "keep one term for one thing"
+        seen.add((language, term[language].lower()))
+    stem = term["chapter"]
+    ids = {heading[2] for heading in project.page(project.languages[0], stem).headings} if stem in project.stems() else set()
+    if term["anchor"] not in ids:
+        yield f"the term {name!r} points to {stem}#{term['anchor']}, which does not exist", "name the chapter and the heading that explain it"
+
+
+def glossary_page(project, language):
+    """The glossary as Markdown for the page appendix/glossary: a table sorted by the English or last language."""
+    codes = [language, *(code for code in project.languages if code != language)]
+    names = [project.words(code)["name"] for code in codes]
+    rows = [f"| {' | '.join([*names, project.words(language)['meaning']])} |", "|---" * (len(codes) + 1) + "|"]
+    for term in sorted(read_glossary(project), key=lambda term: term[project.languages[1 if len(codes) > 1 else 0]].lower()):
+        line, (first, *others) = term[f"line_{language}"].replace("|", "\\|"), (term[code] for code in codes)
+        rows.append(f"| [{first}](../{term['chapter']}.md#{term['anchor']}) | {' | '.join([*others, line])} |")
     return "\n".join(rows)
 
 
-def annotate(html, terms, language, stem):
-    """`html` with a tooltip on the first mention of each term that another chapter explains."""
-    wanted = {}
-    for term in terms:
-        if term["chapter"] != stem and term.get("tooltip", True):
-            wanted[term[language].lower()] = f"{term[f'line_{language}']}"
-    if not wanted:
-        return html
-    words = "|".join(re.escape(word) for word in sorted(wanted, key=len, reverse=True))
-    pattern = re.compile(rf"\b(?:{words})\b" if language == "en" else words, re.IGNORECASE)
-    # In Chinese a longer term may hold a shorter one, and the longest wins; those of this chapter are taken, but not marked.
-    own = [re.escape(term[language]) for term in terms if term["chapter"] == stem]
-    if own:
-        pattern = re.compile(rf"(?P<own>{'|'.join(sorted(own, key=len, reverse=True))})|{pattern.pattern}", re.IGNORECASE)
-
-    def mark(match):
-        word = match[0].lower()
-        if match.groupdict().get("own") or word not in wanted:
-            return match[0]
-        return f'<abbr title="{escape(plain(wanted.pop(word)))}">{match[0]}</abbr>'
-
-    parts, quiet = TOKEN.split(html), []
-    for index, part in enumerate(parts):
-        if index % 2:
-            if tag := re.match(r"</?([a-z0-9]+)", part):
-                if tag[1] in QUIET and not part.endswith("/>"):
-                    if part.startswith("</"):
-                        quiet and quiet.pop()
-                    else:
-                        quiet.append(tag[1])
-                elif part.startswith("<div") and "outputs" in part or part.startswith("<p") and "data-search-exclude" in part:
-                    continue
-        elif not quiet and wanted:
-            parts[index] = pattern.sub(mark, part)
-    return "".join(parts)
+@cache
+def pattern(terms):
+    """What finds these terms, a tuple, in running text: of terms that begin alike the longest wins. Where a term begins or ends with a letter of
+    a script with blanks between its words, the word must begin or end there too."""
+    letter, found = "[a-z0-9\\u00df-\\u00ff]", []
+    for term in sorted(terms, key=len, reverse=True):
+        before, after = (re.match(letter, edge, re.IGNORECASE) for edge in (term[0], term[-1]))
+        found.append((f"(?<!{letter})" if before else "") + re.escape(term) + (f"(?!{letter})" if after else ""))
+    return re.compile("|".join(found) or "(?!)", re.IGNORECASE)
 
 
-def plain(text):
-    """Inline Markdown without its marks, for a tooltip."""
-    return re.sub(r"[`*$]", "", text)
+def tooltips(terms, language, stem):
+    """(pattern of all terms, {term in lower case: the line that its tooltip shows}) for a page: of the terms that other pages explain."""
+    lines = {} if stem in QUIET else {term[language].lower(): re.sub(r"[`*$]", "", term[f"line_{language}"])
+                                      for term in terms if term["chapter"] != stem and term.get("tooltip", True)}
+    return pattern(tuple(term[language] for term in terms)), lines

@@ -1,131 +1,162 @@
-"""Running cells in this process, as pytest does: the same tags and the same shown values as in a kernel."""
+"""Running one chapter's cells in a kernel of their own, and making sure that all they gave is what a page can show."""
 
-import ast
-import contextlib
-import io
-import os
-import subprocess
+import asyncio
+import json
+import re
 import tempfile
-import warnings
-from dataclasses import dataclass, field
-from functools import cache
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
-from press.chapters import Project
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-os.environ["TQDM_DISABLE"] = "1"  # as in the build: a progress bar is for a reader who waits
+from press import outputs as shown
+from press.cells import imported_modules
+from press.kernels import CONFIG, STARTUP, environment, kernel_manager
+from press.project import PressError
+from press.tags import TAGS, missing
+
+TIME_LIMIT = 120  # seconds a chapter, once its kernel runs
+AGAIN = "run `make clean` and `make build`, so that the packages are those of requirements.txt"
+END = """
+import threading, time
+_end = time.monotonic() + 10
+_threads = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+[thread.join(max(0, _end - time.monotonic())) for thread in _threads]
+print(sum(thread.is_alive() for thread in _threads), time.process_time())
+"""  # waits for what a cell's threads still print, which would be lost; says how many never end, and how much CPU was used
 
 
 @dataclass
-class Ran:
-    """What one cell did: `value` is that of its last expression, `names` the namespace after it (a shallow copy)."""
+class Execution:
+    """What the cells of a chapter gave.
 
-    code: str
-    stdout: str = ""
-    value: object = None
-    warnings: list[str] = field(default_factory=list)
-    error: Exception | None = None
-    figures: list = field(default_factory=list)
-    names: dict = field(default_factory=dict)
-
-
-def run_cell(cell, namespace):
-    """Run a Python cell in `namespace` and return a Ran.
-
-    Raises: whatever the code raises, unless the cell is tagged `raises-exception`; AssertionError where a tag promises an
-    error or a warning that does not come, and where a warning comes that no tag announces.
+    outputs: address of a cell -> list of notebook outputs; a cell that was not run (GPU, network) is not in it.
+    about: versions and device, `seconds` it took, `cpu` seconds of its cells, `packages` that it imports.
     """
-    import matplotlib.pyplot as plt
-    import torch
 
-    torch.set_warn_always(True)
-    ran, out, err = Ran(cell.source), io.StringIO(), io.StringIO()
-    tree = ast.parse(cell.source, f"snippets/{cell.path}")
-    ast.increment_lineno(tree, cell.line)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    plt.close("all")
-    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # plt.show() where there is no screen
+    outputs: dict
+    about: dict
+
+
+class Client(NotebookClient):
+    """A client that notes which cells print after they have ended, from a thread of theirs: nbclient would lose that without a word."""
+
+    def watch(self):
+        """Look at each message of the running kernel. `late` then holds (number of the cell, what it printed)."""
+        self.late, order = [], []
+        channel = self.kc.iopub_channel
+        receive = channel.get_msg
+
+        async def watched(*args, **kwargs):
+            message = await receive(*args, **kwargs)
+            kind, parent = message["msg_type"], message["parent_header"].get("msg_id")
+            if kind == "execute_input":
+                order.append(parent)
+            elif kind in ("stream", "display_data", "error") and order and parent != order[-1]:
+                text = message["content"].get("text") or message["content"].get("evalue") or "a display"
+                self.late.append((order.index(parent) if parent in order else len(order) - 1, text))
+            return message
+
+        channel.get_msg = watched
+
+
+async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT):
+    """Run Python cells in a kernel of their own, with `folder`, an empty one, to work in. Cells that lack what they need are left out.
+
+    Returns: Execution, without its `packages`.
+    Raises: PressError for every way in which that can fail.
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        f"__import__('runpy').run_path({str(STARTUP)!r}, {{'modules': {imported_modules(cells)}}});")])
+    notebook.cells += [nbformat.v4.new_code_cell(cell.source, metadata={"tags": list(cell.tags)}) for cell in cells]
+    notebook.cells.append(nbformat.v4.new_code_cell(END))
+    started, begun = time.monotonic(), []  # the cells that have begun
+    with tempfile.TemporaryDirectory(prefix="chapter-", ignore_cleanup_errors=True) as private:
+        variables = environment(project, Path(private))
+        client = Client(notebook, km=kernel_manager(Path(private), warm), timeout=None, startup_timeout=120, coalesce_streams=False,
+                        shutdown_kernel="immediate", resources={"metadata": {"path": str(folder)}}, extra_arguments=[f"--config={CONFIG}"])
+        watchdog = None
         try:
-            exec(compile(tree, f"snippets/{cell.path}", "exec"), namespace)
-            if last:
-                ran.value = eval(compile(ast.Expression(last.value), f"snippets/{cell.path}", "eval"), namespace)
-        except Exception as error:
-            if "raises-exception" not in cell.tags:
-                raise
-            ran.error = error
-    ran.stdout, ran.names = out.getvalue(), dict(namespace)
-    ran.warnings = [f"{w.category.__name__}: {w.message}" for w in caught] + ([err.getvalue()] if err.getvalue() else [])
-    ran.figures = [plt.figure(number) for number in plt.get_fignums()]
-    if "raises-exception" in cell.tags:
-        assert ran.error is not None, f"{cell.address} is tagged raises-exception and does not raise"
-    if "warns" in cell.tags:
-        assert ran.warnings, f"{cell.address} is tagged warns and does not warn"
-    else:
-        assert not ran.warnings, f"{cell.address} warns: {ran.warnings[0]}"
-    return ran
+            async with client.async_setup_kernel(env=variables, cleanup_kc=True):
+                client.watch()
+                await client.async_execute_cell(notebook.cells[0], 0)
+                about = json.loads(_printed(notebook.cells[0]))
+                watchdog = asyncio.create_task(_stop_after(client, time_limit))
+                for index, cell in enumerate(cells, 1):
+                    if not missing(cell.tags, about["cuda"]):
+                        begun.append(cell)
+                        await client.async_execute_cell(notebook.cells[index], index)
+                await client.async_execute_cell(notebook.cells[-1], len(cells) + 1)
+        except CellExecutionError as error:
+            raise _raised(cells, begun, error) from None
+        except (DeadKernelError, RuntimeError, OSError) as error:
+            raise _died(cells, begun, error, time_limit if watchdog and watchdog.done() else None) from None
+        finally:
+            if watchdog:
+                watchdog.cancel()
+        home = variables["HOME"]
+    found = {cell.address: shown.collect(notebook.cells[cells.index(cell) + 1].outputs, home) for cell in begun}
+    threads, cpu = _printed(notebook.cells[-1]).split()
+    _check(cells, begun, found, client.late, int(threads), [private, str(folder)])
+    return Execution(found, about | {"seconds": round(time.monotonic() - started, 1), "cpu": round(float(cpu) - about["cpu"], 2)})
 
 
-class ChapterRun(dict):
-    """{cell name: Ran} of the Python cells of a chapter that have been run, in an empty folder; and the chapter's prose.
-
-    One for each chapter and process: its blocks and the tests of its claims share it. A cell that fails ends it.
-    """
-
-    def __init__(self, project, stem):
-        super().__init__()
-        self.project, self.stem, self.namespace = project, stem, {"__name__": "__main__"}
-        self.cells = [cell for cell in project.cells(stem).values() if cell.path.endswith(".py") and not runnable(cell)]
-        self.folder, self.failed = tempfile.TemporaryDirectory(), None
-
-    def upto(self, name):
-        """Run what has not been run yet, up to the cell of this name; return its Ran.
-
-        Raises: what `run_cell` raises; AssertionError where an earlier cell has failed.
-        """
-        here = os.getcwd()
-        for cell in self.cells:
-            if cell.name not in self:
-                assert not self.failed, f"not reached: {self.failed} failed before it"
-                os.chdir(self.folder.name)
-                try:
-                    self[cell.name] = run_cell(cell, self.namespace)
-                except BaseException:
-                    self.failed = cell.address
-                    raise
-                finally:
-                    os.chdir(here)
-            if cell.name == name:
-                break
-        return self.get(name)
-
-    def prose(self, language):
-        """The Markdown of the chapter's page in "zh" or "en"."""
-        return self.project.page(language, self.stem).body
+def _printed(cell):
+    """What a cell printed, however many messages it came in."""
+    return "".join(output["text"] for output in cell.outputs if output.get("name") == "stdout")
 
 
-@cache
-def chapter_run(root, stem):
-    """The one ChapterRun of a chapter in this process."""
-    return ChapterRun(Project(root), stem)
+async def _stop_after(client, seconds):
+    """Kill the client's kernel after so many seconds: nbclient then reports a dead kernel, whatever the cell is doing."""
+    await asyncio.sleep(seconds)
+    await client.km.shutdown_kernel(now=True)
 
 
-def run_shell(cell):
-    """Run a shell cell in an empty folder. Raises subprocess.CalledProcessError with its output."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["bash", "-euo", "pipefail", "-c", cell.source], cwd=folder, check=True, text=True, timeout=60,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {"HOME": folder})
+def failure(cell, problem, remedy, line=0):
+    """The PressError for a cell; `line` counts from its marker."""
+    return PressError(f"snippets/{cell.path}", cell.line + line, f"cell {cell.name!r} {problem}", remedy)
 
 
-def runnable(cell):
-    """None if the cell can run here, else the reason why not."""
-    if "network" in cell.tags:
-        return "needs a download"
-    if "screen" in cell.tags:
-        return "starts a server, as tests/site/test_screens.py does"
-    if "gpu" in cell.tags:
-        import torch
+def _raised(cells, begun, error):
+    """The PressError for an exception in the kernel."""
+    if not begun:
+        return PressError(f"snippets/{cells[0].path}", None, f"the kernel cannot start: {error.ename}: {error.evalue}", AGAIN)
+    found = re.findall(r"Cell In\[\d+\], line (\d+)", shown.COLOURS.sub("", str(error)))
+    return failure(begun[-1], f"raises {error.ename}: {shown.tidy(error.evalue)}", 'mend it; if it is meant to fail, tag it: tags=["raises-exception"]',
+                    int(found[0]) if found else 0)
 
-        if not torch.cuda.is_available():
-            return "needs CUDA, and there is no GPU here"
-    return None
+
+def _died(cells, begun, error, limit):
+    """The PressError for a kernel that is gone; `limit` in seconds if it was ended for taking longer."""
+    if not begun and not limit:
+        return PressError(f"snippets/{cells[0].path}", None, f"the kernel cannot start: {error or type(error).__name__}", AGAIN)
+    cell = begun[-1] if begun else cells[0]
+    if limit:
+        return failure(cell, f"is still running after {limit} s for the whole chapter", "look for a loop that never ends; a chapter should take 20 s at most")
+    return failure(cell, "kills its kernel", "look for os._exit, a crash in C code, or too much memory")
+
+
+def _check(cells, begun, found, late, threads, folders):
+    """Raise PressError for the first cell whose outputs are not what its tags promise, or cannot be shown as they are."""
+    for number, text in late:
+        raise failure(cells[max(0, min(number - 1, len(cells) - 1))] if number <= len(cells) else begun[-1], f"prints after it has ended: {text.strip()[:80]!r}",
+                       "wait in the cell for what it starts: thread.join()")
+    for cell in begun:
+        outputs, promised = found[cell.address], {TAGS[tag].gives for tag in cell.tags}
+        if "error" in promised and not any(output["output_type"] == "error" for output in outputs):
+            raise failure(cell, "is tagged raises-exception and does not raise", "take the tag off, or let it fail as the prose says")
+        warned = [output["text"] for output in outputs if output.get("name") == "stderr"]
+        if "stderr" in promised and not warned:
+            raise failure(cell, "is tagged warns and writes nothing to standard error", "take the tag off, or let it warn as the prose says")
+        if warned and "stderr" not in promised:
+            raise failure(cell, f"writes to standard error: {warned[0].strip()[:200]}", 'mend it; if it is meant to warn, tag it: tags=["warns"]')
+        if problem := shown.problem(outputs):
+            raise failure(cell, *problem)
+        for folder in folders:
+            if folder in json.dumps(outputs):
+                raise failure(cell, f"prints {folder}, a temporary folder that has another name in every run", "print the name of the file alone")
+    if threads:
+        raise failure(begun[-1], "leaves a thread running that never ends", "end it in the cell that starts it")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from press.run import chapter_run
+from tests.run import chapter_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,8 +43,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="module")
 def chapter(request):
-    """The chapter that this test file is named after (a press.run.ChapterRun), all its cells run in order."""
-    stem = Path(request.path).relative_to(ROOT / "tests").with_suffix("").as_posix().replace("/test_", "/")
+    """The chapter that this test file is named after (a tests.run.ChapterRun), all its cells run in order."""
+    stem = request.path.resolve().relative_to(ROOT / "tests").with_suffix("").as_posix().replace("/test_", "/")
     run = chapter_run(ROOT, stem)
     run.upto(None)
     return run

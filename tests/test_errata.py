@@ -5,25 +5,24 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from press.chapters import LANGUAGES, Project
 from press.errata import PAGE, errata_page, place
 from press.ledger import VERDICTS, open_rows, read_ledger
+from press.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = Project(ROOT)
+PROJECT = Project(ROOT, read_once=True)
+LANGUAGES = PROJECT.languages
 LEDGER = read_ledger(PROJECT)
 ROWS = list(LEDGER["rows"].values())
 OPEN = {row["id"] for row in open_rows(PROJECT)}
 
 
 def words(language):
-    text = (ROOT / f"mkdocs.{language}.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(re.search(r"^    errata:\n(?:      .*\n)+", text, re.MULTILINE)[0])["errata"]
+    return PROJECT.words(language)["errata"]
 
 
-PAGES = {language: errata_page(PROJECT, language, words(language)) for language in LANGUAGES}
+PAGES = {language: errata_page(PROJECT, language) for language in LANGUAGES}
 BLOCKS = {(language, block[1]): block[0] for language in LANGUAGES
           for block in re.finditer(r'<div class="erratum" id="(n\d-\d+)".*?\n\n</div>', PAGES[language], re.DOTALL)}
 

@@ -3,14 +3,17 @@
 import re
 from pathlib import Path
 
+import markdown
 import pytest
 import yaml
 
-from press.chapters import LANGUAGES, PressError, Project
-from press.glossary import annotate, glossary_page, read_glossary
+from press.glossary import glossary_page, read_glossary, tooltips
+from press.markdown_extension import PressExtension
+from press.project import PressError, Project
+from tests.tiny import Mini
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = Project(ROOT)
+PROJECT = Project(ROOT, read_once=True)
 TERMS = read_glossary(PROJECT)
 
 
@@ -32,15 +35,15 @@ def test_chapters_keep_to_the_one_term_for_each_thing(stem):
 
 @pytest.mark.parametrize("term", TERMS, ids=[term["en"] for term in TERMS])
 def test_the_chapter_that_explains_a_term_uses_it(term):
-    chinese, english = (PROJECT.page(language, term["chapter"]).body.lower() for language in LANGUAGES)
+    chinese, english = (PROJECT.page(language, term["chapter"]).body.lower() for language in ("zh", "en"))
     assert term["zh"].lower() in chinese
     word = re.sub(r" \(.*\)$", "", term["en"]).lower()
     assert word in re.sub(r"\s+", " ", english).replace("**", "").replace("*", "")
 
 
 def test_the_page_lists_every_term_with_its_link():
-    for language in LANGUAGES:
-        page = glossary_page(TERMS, language)
+    for language in PROJECT.languages:
+        page = glossary_page(PROJECT, language)
         assert page.count("\n") == len(TERMS) + 1
         for term in TERMS:
             assert f"[{term[language]}](../{term['chapter']}.md#{term['anchor']})" in page
@@ -53,34 +56,62 @@ TINY = [
 ]
 
 
+def html(text, language, stem):
+    """The HTML of a page's Markdown, with the tooltips of TINY."""
+    return markdown.markdown(text, extensions=["md_in_html", "pymdownx.arithmatex", PressExtension(*tooltips(TINY, language, stem))],
+                             extension_configs={"pymdownx.arithmatex": {"generic": True}})
+
+
 def test_tooltip_on_the_first_mention_in_running_text_only():
-    html = "<h2>张量</h2><p>一个张量，又一个张量。<code>张量</code></p>"
-    assert annotate(html, TINY, "zh", "c") == html.replace("一个张量，", '一个<abbr title="一块数字">张量</abbr>，')
+    found = html("## 张量\n\n`张量` [张量](b.md) $张量$ 一个张量，又一个张量。\n\n- 张量", "zh", "c")
+    assert '一个<abbr title="一块数字">张量</abbr>，又一个张量。' in found and found.count("<abbr") == 1
 
 
 def test_tooltip_in_english_minds_the_ends_of_words_and_quotes():
-    assert annotate("<p>tensors, Tensor</p>", TINY, "en", "c") == '<p>tensors, <abbr title="numbers &quot;here&quot;">Tensor</abbr></p>'
+    assert html("tensors, Tensor", "en", "c") == '<p>tensors, <abbr title="numbers &quot;here&quot;">Tensor</abbr></p>'
+
+
+def test_tooltips_of_several_terms_keep_the_text_between_them():
+    assert html("*an* axis, a tensor product of a tensor, *and a tensor*.", "en", "c") == (
+        '<p><em>an</em> axis, a <abbr title="product">tensor product</abbr> of a <abbr title="numbers &quot;here&quot;">tensor</abbr>, '
+        "<em>and a tensor</em>.</p>")
 
 
 def test_no_tooltip_at_home_nor_for_ordinary_words():
-    assert annotate("<p>张量 轴</p>", TINY, "zh", "a") == "<p>张量 轴</p>"
-    assert annotate("<p>轴</p>", TINY, "zh", "c") == "<p>轴</p>"
+    assert html("张量 轴", "zh", "a") == "<p>张量 轴</p>"
+    assert html("轴", "zh", "c") == "<p>轴</p>"
 
 
 def test_the_longest_term_wins():
-    assert annotate("<p>张量积</p>", TINY, "zh", "c") == '<p><abbr title="积">张量积</abbr></p>'
-    assert annotate("<p>张量积</p>", TINY, "zh", "b") == "<p>张量积</p>"
+    assert html("张量积", "zh", "c") == '<p><abbr title="积">张量积</abbr></p>'
+    assert html("张量积", "zh", "b") == "<p>张量积</p>"
+
+
+def test_no_tooltip_in_what_the_press_adds_nor_in_raw_html():
+    """The old marking went on inside the foot of a page, and so used up the first mention."""
+    for quiet in ('<p class="executed-by" data-search-exclude>张量</p>', '<p class="chapter-meta" data-search-exclude markdown>*张量*</p>',
+                  '<div class="outputs"><pre>张量</pre></div>'):
+        found = html(f"{quiet}\n\n一个张量", "zh", "c")
+        assert found.endswith('<p>一个<abbr title="一块数字">张量</abbr></p>') and found.count("<abbr") == 1
 
 
 @pytest.mark.parametrize("change, problem", [
-    ({"line_en": ""}, "'tensor' has no line_en"), ({"anchor": "nowhere"}, "foundations/tensors#nowhere, which does not exist"),
+    ({"line_en": ""}, "glossary.yml: the term 'nought' has no line_en"), ({"anchor": "nowhere"}, "glossary.yml: the term 'nought' points to a#nowhere, which does not exist"),
+    ({"line_zh": 1}, "glossary.yml: the term 'nought' has no line_zh"), ({"chapter": "b"}, "glossary.yml: the term 'nought' points to b#a, which does not exist"),
 ])
 def test_mistakes_in_the_glossary(tmp_path, change, problem):
-    term = next(term for term in TERMS if term["en"] == "tensor") | change
-    for language in LANGUAGES:
-        page = tmp_path / "docs" / language / "foundations/tensors.md"
-        page.parent.mkdir(parents=True)
-        page.write_text("# T {#what}\n", encoding="utf-8")
-    (tmp_path / "glossary.yml").write_text(yaml.safe_dump([term], allow_unicode=True), encoding="utf-8")
-    with pytest.raises(PressError, match=problem):
-        read_glossary(Project(tmp_path))
+    mini = Mini(tmp_path)
+    term = {"zh": "零", "en": "nought", "line_zh": "没有", "line_en": "nothing", "chapter": "a", "anchor": "a"}
+    mini.put("glossary.yml", yaml.safe_dump([term], allow_unicode=True))
+    assert read_glossary(mini) == [term]
+    mini.put("glossary.yml", yaml.safe_dump([term | change], allow_unicode=True))
+    with pytest.raises(PressError, match=re.escape(problem)):
+        read_glossary(mini)
+
+
+def test_one_term_for_one_thing(tmp_path):
+    mini = Mini(tmp_path)
+    term = {"zh": "零", "en": "nought", "line_zh": "没有", "line_en": "nothing", "chapter": "a", "anchor": "a"}
+    mini.put("glossary.yml", yaml.safe_dump([term, term | {"zh": "无", "en": "Nought"}], allow_unicode=True))
+    with pytest.raises(PressError, match="glossary.yml: the term 'Nought' stands twice"):
+        read_glossary(mini)

@@ -172,12 +172,12 @@ print(pictures.classes, counts.tolist(), "->", drawn.bincount().tolist())
 # %% stream
 from torch.utils.data import IterableDataset
 
-Path("log.txt").write_text("21.5\n21.7\n22.0\n22.4\n22.3\n")
+Path("log.txt").write_text("21.5\n21.7\n22.0\n22.4\n22.3\n", encoding="utf-8")
 
 
 class Log(IterableDataset):
     def __iter__(self):
-        with open("log.txt") as file:
+        with open("log.txt", encoding="utf-8") as file:
             for line in file:
                 yield torch.tensor(float(line))
 
@@ -214,14 +214,16 @@ if __name__ == "__main__":
 import subprocess
 import sys
 
-Path("workers.py").write_text(script)
+Path("workers.py").write_text(script, encoding="utf-8")
 print(subprocess.run([sys.executable, "workers.py"], capture_output=True, text=True, check=True).stdout)
 
 # %% no-guard
 Path("no_guard.py").write_text("""from multiprocessing import get_context
 get_context("spawn").Process(target=print).start()
-""")
-message = subprocess.run([sys.executable, "no_guard.py"], capture_output=True, text=True).stderr
+""", encoding="utf-8")
+child = subprocess.run([sys.executable, "no_guard.py"], capture_output=True, text=True,
+                       errors="replace")  # a folder may have any name
+message = child.stderr
 print(message[message.index("RuntimeError: "):].strip())
 
 # %% refused

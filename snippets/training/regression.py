@@ -48,7 +48,7 @@ print(f"{loss:.4f} {((guess - y) ** 2).mean():.4f}")
 
 # %% silent tags=["warns"]
 mean = torch.full((100, 1), y.mean().item())  # the same answer for every x
-for name, output in {"x²": x**2, "mean": mean}.items():
+for name, output in {"x**2": x**2, "mean": mean}.items():
     right = F.mse_loss(output, y)
     wrong = F.mse_loss(output, y.squeeze(1))  # (100, 1) against (100,)
     print(f"{name:4}  right {right:.4f}, wrong {wrong:.4f}")
@@ -163,7 +163,8 @@ plt.show()
 fresh_x = 2 * torch.rand(10000, 1) - 1  # new x between -1 and 1
 truth = fresh_x**2
 fresh_y = truth + 0.1 * torch.randn(10000, 1)
-for name, output in {"line": line(fresh_x), "net": net(fresh_x), "x²": truth}.items():
+outputs = {"line": line(fresh_x), "net": net(fresh_x), "x**2": truth}
+for name, output in outputs.items():
     print(f"{name:4} {F.mse_loss(output, fresh_y):.4f}")
 
 # %% outside

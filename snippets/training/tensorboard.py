@@ -1,21 +1,23 @@
 # The cells of the chapter training/tensorboard.py
 
 # %% first
+import shutil
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-with SummaryWriter("first") as writer:  # a folder
+shutil.rmtree("tensorboard-demo/first", ignore_errors=True)  # left from last time
+with SummaryWriter("tensorboard-demo/first") as writer:  # a folder
     for step in range(5):
         writer.add_scalar("parabola", 0.1 * step**2, step)  # name, value, step
 
-(file,) = Path("first").iterdir()
+(file,) = Path("tensorboard-demo/first").iterdir()
 print(file.name[:19])  # after it: the time, the machine, the process
 
 # %% read
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-events = EventAccumulator("first").Reload()
+events = EventAccumulator("tensorboard-demo/first").Reload()
 print(events.Tags()["scalars"])
 for event in events.Scalars("parabola"):
     print(event.step, event.value)
@@ -58,7 +60,9 @@ def train(lr):
     net = Net()
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9)
     history = []
-    with SummaryWriter(f"runs/lr-{lr}") as writer:
+    folder = f"runs/digits-lr-{lr}"
+    shutil.rmtree(folder, ignore_errors=True)  # one run, one new folder
+    with SummaryWriter(folder) as writer:
         for epoch in tqdm(range(1, 31), leave=False):
             total = 0.0
             for batch in torch.randperm(1500).split(50):
@@ -91,13 +95,13 @@ for lr in (0.002, 0.02, 0.2):
     nets[lr], histories[lr] = train(lr)
     print(lr, "accuracy", round(histories[lr][-1]["accuracy/validation"], 3))
 
-for path in sorted(Path("runs").glob("*/*")):
+for path in sorted(Path("runs").glob("digits-lr-*/*")):
     print(path.parent.as_posix(), path.name[:19])
 
 # %% scalars
 read = {}
 for lr in histories:
-    events = EventAccumulator(f"runs/lr-{lr}").Reload()
+    events = EventAccumulator(f"runs/digits-lr-{lr}").Reload()
     for tag in events.Tags()["scalars"]:
         read[lr, tag] = torch.tensor([event.value for event in events.Scalars(tag)])
         written = torch.tensor([epoch[tag] for epoch in histories[lr]])  # float32
@@ -136,7 +140,7 @@ plt.show()
 # %% histogram
 import numpy as np
 
-folder = "runs/lr-0.02"
+folder = "runs/digits-lr-0.02"
 print(len(EventAccumulator(folder).Reload().Histograms("parameters/fc1")), "by default")
 events = EventAccumulator(folder, size_guidance={"histograms": 0}).Reload()
 print(len(events.Histograms("parameters/fc1")), "with 0, which means all")
@@ -175,16 +179,17 @@ grid = make_grid(nets[0.02].conv1.weight, nrow=8, padding=1, normalize=True)  # 
 print(np.array_equal(pixels, (grid * 255).to(torch.uint8).permute(1, 2, 0)))
 
 # %% clip
-with SummaryWriter("clip") as writer:
+shutil.rmtree("tensorboard-demo/clip", ignore_errors=True)
+with SummaryWriter("tensorboard-demo/clip") as writer:
     writer.add_image("line", torch.tensor([[-1, 0, 0.5, 1, 2]]), dataformats="HW")  # (1, 5)
-(line,) = EventAccumulator("clip").Reload().Images("line")
+(line,) = EventAccumulator("tensorboard-demo/clip").Reload().Images("line")
 print(np.array(Image.open(io.BytesIO(line.encoded_image_string)))[..., 0])
 
 # %% graph tags=["warns"]
-with SummaryWriter("runs/lr-0.02") as writer:
+with SummaryWriter("runs/digits-lr-0.02") as writer:
     writer.add_graph(nets[0.02], val_x[:1])
 
-events = EventAccumulator("runs/lr-0.02").Reload()
+events = EventAccumulator("runs/digits-lr-0.02").Reload()
 for node in events.Graph().node:
     if node.op.startswith("aten::"):
         print(f"{node.op:18}", node.name.rsplit("/", 1)[0])
@@ -194,35 +199,38 @@ net = nets[0.02]
 with torch.no_grad():
     maps = F.max_pool2d(F.relu(net.conv1(val_x)), 2)  # (297, 8, 3, 3)
     features = F.relu(net.fc1(torch.flatten(maps, 1)))  # (297, 32)
-with SummaryWriter("runs/lr-0.02") as writer:
+with SummaryWriter("runs/digits-lr-0.02") as writer:
     writer.add_embedding(features, val_y.tolist(), val_x, global_step=30, tag="fc1")
 
-folder = Path("runs/lr-0.02/00030/fc1")
+folder = Path("runs/digits-lr-0.02/00030/fc1")
 print(sorted(path.name for path in folder.iterdir()))
 print(np.array_equal(np.loadtxt(folder / "tensors.tsv", dtype=np.float32), features))
 print(np.array_equal(np.loadtxt(folder / "metadata.tsv", dtype=int), val_y))
 
 # %% restart
-with SummaryWriter("steps") as writer:
+shutil.rmtree("tensorboard-demo/steps", ignore_errors=True)
+with SummaryWriter("tensorboard-demo/steps") as writer:
     for epoch in range(2):
         for i in range(3):
             writer.add_scalar("restart", -epoch - i / 3, i)  # counts from 0 again
             writer.add_scalar("none", -epoch - i / 3)  # no step at all
 
-events = EventAccumulator("steps").Reload()
+events = EventAccumulator("tensorboard-demo/steps").Reload()
 for tag in ("restart", "none"):
     print(tag, [event.step for event in events.Scalars(tag)])
 
 # %% twice
 import time
 
+shutil.rmtree("tensorboard-demo/twice", ignore_errors=True)  # before the first only
 for lr in (0.2, 0.02):  # another lr, the same folder
-    with SummaryWriter("twice") as writer:
+    with SummaryWriter("tensorboard-demo/twice") as writer:
         for step, values in enumerate(histories[lr], 1):
             writer.add_scalar("loss/validation", values["loss/validation"], step)
     time.sleep(1)  # files are read in the order of their names, which count in seconds
 
-points = EventAccumulator("twice").Reload().Scalars("loss/validation")
+events = EventAccumulator("tensorboard-demo/twice").Reload()
+points = events.Scalars("loss/validation")
 print(len(points), "points; after step", points[29].step, "comes step", points[30].step)
 
 fig, ax = plt.subplots()
@@ -231,7 +239,7 @@ ax.set(xlabel="step", ylabel="validation loss (cross-entropy)")
 plt.show()
 
 # %% shape-error tags=["raises-exception"]
-SummaryWriter("errors").add_image("digit", val_x[0, 0])  # (8, 8)
+SummaryWriter("tensorboard-demo/errors").add_image("digit", val_x[0, 0])  # (8, 8)
 
 # %% key-error tags=["raises-exception"]
-EventAccumulator("runs/lr-0.02").Reload().Scalars("loss/val")
+EventAccumulator("runs/digits-lr-0.02").Reload().Scalars("loss/val")

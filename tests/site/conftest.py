@@ -1,33 +1,13 @@
-"""The real site, built once for all tests that look at it."""
+"""The real site, built once for all tests that look at it, and a tiny one for each test that breaks something."""
 
-import http.server
 import os
 import socket
-import subprocess
-import sys
-import threading
-from functools import partial
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 from filelock import FileLock
 
-from press.execute import ENVIRONMENT
-
-# A reader's own environment: no settings of the press but the number of threads, on which last digits depend.
-READER = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT and name != "PYTHONPATH"}
-READER |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def build(site, *, root=ROOT, strict=True, address="http://127.0.0.1:8000/", file="mkdocs.yml"):
-    """Build the site of `root` into `site` as `make build` does, to be served at `address`; the completed process.
-
-    `file` is the configuration: that of one language builds this language alone.
-    """
-    command = [sys.executable, "-m", "mkdocs", "build", "-f", file, *(["--strict"] if strict else []), "--site-dir", str(site)]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "SITE_URL": address})
+from tests.building import TinySite, build, said, serve
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +21,7 @@ def built(tmp_path_factory):
             with socket.create_server(("127.0.0.1", 0)) as free:
                 address = f"http://127.0.0.1:{free.getsockname()[1]}/"
             done = build(folder, address=address)
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            assert done.returncode == 0, said(done)[-3000:]
             note.write_text(address)
     return folder, note.read_text()
 
@@ -51,17 +31,24 @@ def site(built):
     return built[0]
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(built):
     """The site's address while a server on this machine serves it."""
     folder, found = built
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", urlparse(found).port), partial(QuietHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
+    with serve(folder, urlparse(found).port):
+        yield found
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """The `.cache` that a build of the tiny site leaves."""
+    project = TinySite(tmp_path_factory.mktemp("warm") / "project")
+    done = build(project.root.with_name("site"), root=project.root)
+    assert done.returncode == 0, said(done)[-3000:]
+    return project.cache
+
+
+@pytest.fixture
+def tiny_site(tmp_path, warm):
+    """A project of one tiny chapter, already built once, so that only what a test changes has to be executed."""
+    return TinySite(tmp_path / "project", warm)

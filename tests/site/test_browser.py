@@ -1,28 +1,23 @@
 """The site in headless Chromium, as a reader uses it."""
 
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from press.chapters import LANGUAGES, Project
 from press.export import file_name
 from press.ledger import read_ledger
-from tests.site.conftest import ROOT
-from tests.site.test_built import page_address
+from tests.building import PROJECT, page_address
+from tools.chromium import launch
 
-PROJECT = Project(ROOT)
 CHAPTER = "foundations/tensors"
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    assert chromium, "install Chromium: `make test` does it on Debian"
     with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        found = playwright.chromium.launch(executable_path=chromium, args=options)
+        found = launch(playwright)
         yield found
         found.close()
 
@@ -118,7 +113,7 @@ def test_copy_button_copies_the_cell_and_nothing_of_its_output(open_page, browse
     assert page.locator(".outputs :is(.md-clipboard, .md-code__button)").count() == 0
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", PROJECT.languages)
 @pytest.mark.parametrize("suffix", [".ipynb", ".py"])
 def test_downloads(open_page, language, suffix):
     page = open_page(f"{language}/{CHAPTER}/")
@@ -128,7 +123,7 @@ def test_downloads(open_page, language, suffix):
     assert list(PROJECT.cells(CHAPTER).values())[0].source.splitlines()[0] in download.value.path().read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", PROJECT.languages)
 def test_every_page_opens_without_a_complaint_and_fits_a_phone(open_page, address, language):
     page = open_page(f"{language}/", viewport={"width": 390, "height": 844})
     for stem in PROJECT.stems():
@@ -171,7 +166,7 @@ def shown_rows(page):
     return page.locator(".erratum:visible").evaluate_all("rows => rows.map(row => row.dataset)")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", PROJECT.languages)
 def test_errata_filter_by_note_and_verdict(open_page, language):
     rows = list(read_ledger(PROJECT)["rows"].values())
     page = open_page(f"{language}/appendix/errata/")

@@ -6,60 +6,10 @@ import json
 import re
 import statistics
 import xml.etree.ElementTree as ET
-from functools import cache
-from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
-from bs4 import BeautifulSoup
 
-from press.chapters import LANGUAGES, Project
-from press.execute import cache_key, read_cache, run_python
-
-PROJECT = Project(Path(__file__).resolve().parent.parent.parent)
-HOME = "http://example.test/"
-PAGES = [(language, stem) for language in LANGUAGES for stem in PROJECT.chapters()]
-
-
-@cache
-def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@cache
-def anchors(path):
-    """What a link to this page may name behind its #."""
-    return {tag.get(name) for name in ("id", "name") for tag in soup(path).select(f"[{name}]")}
-
-
-def page_address(stem):
-    """Where the page of a stem lies below its language: `foundations/tensors/`, or `foundations/` for an index."""
-    return re.sub(r"(^|/)index/$", r"\1", f"{stem}/")
-
-
-def page_file(site, language, stem):
-    return site / language / page_address(stem) / "index.html"
-
-
-def html_files(site):
-    return sorted(site.rglob("*.html"))
-
-
-def executed(stem):
-    found = read_cache(PROJECT, stem, cache_key(run_python(PROJECT.cells(stem).values())))
-    assert found, f"{stem} was not executed by the build"
-    return found
-
-
-def target(site, path, link):
-    """(file, fragment) that a link inside the site leads to; None for a link that leaves it."""
-    here = HOME + path.relative_to(site).as_posix().removesuffix("index.html")
-    address, fragment = urldefrag(urljoin(here, link))
-    address = re.sub(r"^http://127\.0\.0\.1:\d+/", HOME, address)  # where the build was told that it lies
-    if not address.startswith(HOME):
-        return None
-    file = site / unquote(urlparse(address).path).lstrip("/")
-    return (file / "index.html" if file.is_dir() else file), unquote(fragment)
+from tests.building import PAGES, PROJECT, anchors, executed, html_files, page_address, page_file, printed, soup, target
 
 
 def test_every_link_anchor_and_image_leads_somewhere(site):
@@ -115,16 +65,16 @@ def test_page_shows_each_cell_with_its_very_output(site, language, stem):
     for cell in PROJECT.cells(stem).values():
         code = article.find(id=f"cell-{cell.name}")
         assert code and code.get_text().strip() == cell.source.strip(), cell.address
-        if not cell.path.endswith(".py"):
+        if not cell.python:
             continue
         shown = article.find(class_="outputs", attrs={"data-cell": cell.name})
         expected = [output.get("text") or (f"{output['ename']}: {output['evalue']}" if output["output_type"] == "error" else output["data"].get("text/plain"))
-                    for output in outputs.get(cell.name, ()) if not any(kind.startswith(("image/", "text/html")) for kind in output.get("data", ()))]
-        got = [pre.get_text() for pre in shown.select("pre.out")] if shown else []
-        assert [text.strip("\n") for text in got] == [text.strip("\n").expandtabs(4) for text in expected], cell.address
+                    for output in outputs.get(cell.address, ()) if not any(kind.startswith(("image/", "text/html")) for kind in output.get("data", ()))]
+        got = [printed(pre) for pre in shown.select("pre.out")] if shown else []
+        assert got == expected, cell.address
         for kind, wanted in (("error", "raises-exception"), ("warning", "warns")):
-            assert bool(shown and shown.select(f"pre.{kind}")) == (wanted in cell.tags and cell.name in outputs), cell.address
-        if cell.name not in outputs:
+            assert bool(shown and shown.select(f"pre.{kind}")) == (wanted in cell.tags and cell.address in outputs), cell.address
+        if cell.address not in outputs:
             assert shown.select_one(".status"), f"{cell.address} was not run and the page does not say so"
 
 
@@ -177,7 +127,7 @@ def test_formulas_are_mathml(site, language, stem):
     soup.cache_clear()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", PROJECT.languages)
 def test_each_language_has_its_own_index_sitemap_and_lang(built, language):
     site, home = built
     folder = site / language
@@ -192,12 +142,12 @@ def test_each_language_has_its_own_index_sitemap_and_lang(built, language):
         page = soup(page_file(site, language, stem))
         assert page.html["lang"] == language
         links = {tag["hreflang"]: tag["href"] for tag in page.select('head link[hreflang]')}
-        assert links == {other: f"{home}{other}/{page_address(stem)}" for other in LANGUAGES}
+        assert links == {other: f"{home}{other}/{page_address(stem)}" for other in PROJECT.languages}
 
 
 def test_root_offers_both_languages(site):
     page = soup(site / "index.html")
-    assert {tag["href"].rstrip("/").rpartition("/")[2] for tag in page.body.select("a[href]")} == set(LANGUAGES)
+    assert {tag["href"].rstrip("/").rpartition("/")[2] for tag in page.body.select("a[href]")} == set(PROJECT.languages)
     assert "navigator.languages" in page.script.get_text()
 
 

@@ -6,13 +6,12 @@ import io
 import pytest
 from PIL import Image, ImageStat
 
-from press.chapters import Project
-from press.records import keep, read_records
-from press.screens import capture
-from press.weave import DARK_PNG
-from tests.site.conftest import ROOT
+from press.figures import DARK_PNG
+from press.records import read_records, write_records
+from tests.building import PROJECT
+from tests.tiny import Mini
+from tools.screens import capture
 
-PROJECT = Project(ROOT)
 STEMS = [stem for stem in PROJECT.chapters() if any("screen" in cell.tags for cell in PROJECT.cells(stem).values())]
 
 
@@ -20,6 +19,7 @@ def test_tensorboard_is_one_of_them():
     assert "training/tensorboard" in STEMS
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("stem", STEMS)
 def test_its_screen_shows_what_the_chapter_wrote(stem):
     kept = read_records(PROJECT, stem)
@@ -36,14 +36,14 @@ def test_its_screen_shows_what_the_chapter_wrote(stem):
 
 
 def test_records_of_one_kind_leave_the_other_alone(tmp_path):
-    (tmp_path / "snippets/a").mkdir(parents=True)
-    (tmp_path / "snippets/a/b.py").write_text('# %% one tags=["gpu"]\n1\n')
-    (tmp_path / "snippets/a/b.sh").write_text('# %% two tags=["screen"]\ntensorboard\n')
-    project = Project(tmp_path)
+    project = Mini(tmp_path / "project")
+    project.put("snippets/a/b.py", '# %% one tags=["gpu"]\n1\n')
+    project.put("snippets/a/b.sh", '# %% two tags=["screen"]\ntensorboard\n')
     about = {"device": "x", "date": "2026-01-01"}
-    first, second = ({name: {"source": "s", "about": about, "outputs": [name]}} for name in ("one", "two"))
-    keep(project, "a/b", "gpu", first)
-    keep(project, "a/b", "screen", second)
+    outputs = [{"output_type": "stream", "name": "stdout", "text": "one\n"}]
+    first, second = ({address: {"source": "s", "about": about, "outputs": outputs}} for address in ("a/b.py:one", "a/b.sh:two"))
+    write_records(project, "a/b", "gpu", first)
+    write_records(project, "a/b", "screen", second)
     assert read_records(project, "a/b") == first | second
-    keep(project, "a/b", "gpu", {})
+    write_records(project, "a/b", "gpu", {})
     assert read_records(project, "a/b") == second

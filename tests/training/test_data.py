@@ -402,6 +402,15 @@ def test_without_the_guard_python_refuses(chapter, tmp_path):
     assert run.returncode == 0 and run.stderr == ""
 
 
+def test_the_refusal_is_read_in_a_folder_of_any_name(chapter, tmp_path, monkeypatch, capsys):
+    """The message names its folder, in the encoding of the child's console, which need not be that of this process."""
+    (tmp_path / "笔记本").mkdir()
+    monkeypatch.chdir(tmp_path / "笔记本")
+    monkeypatch.setenv("PYTHONIOENCODING", "gbk")
+    exec(chapter["no-guard"].code, dict(chapter["no-guard"].names))
+    assert capsys.readouterr().out == chapter["no-guard"].stdout
+
+
 @pytest.mark.ledger("n3-05")
 def test_what_is_refused_and_when(chapter):
     with pytest.raises(ValueError, match="num_workers option should be non-negative"):

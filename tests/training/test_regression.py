@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from press.weave import DARK, still_twin
+from press.figures import DARK, still_twin
 from tests.prose import lines, says, says_in
 
 STEPS = [0, 10, 20, 40, 60, 80, 100, 150, 200, 300, 500, 1000]
@@ -125,7 +125,7 @@ def test_a_forgotten_axis_makes_the_truth_lose_to_the_mean(chapter):
     truth, mean = x**2, np.full(100, y.mean())
     right = [mse(a, y) for a in (truth, mean)]
     wrong = [mse(a[:, None], y[None, :]) for a in (truth, mean)]  # (100, 100)
-    shown = [numbers(line.replace("x²", "")) for line in lines(chapter, "silent")]
+    shown = [numbers(line.replace("x**2", "")) for line in lines(chapter, "silent")]
     assert shown == pytest.approx(np.stack([right, wrong], axis=1), abs=1e-4)
     assert right[0] < right[1] / 5 and wrong[0] > 1.5 * wrong[1]
     assert all("Using a target size (torch.Size([100]))" in warning for warning in chapter["silent"].warnings)
@@ -328,7 +328,7 @@ def test_on_new_points_nothing_beats_the_variance_of_the_noise(chapter):
     net = chapter["fit"].names["net"]
     expected = [mse(np.polyval(np.polyfit(old_x, old_y, 1), x), y), mse(by_numpy(weights(net), x), y), mse(x**2, y)]
     shown = [line.split() for line in lines(chapter, "floor")]
-    assert [name for name, _ in shown] == ["line", "net", "x²"]
+    assert [name for name, _ in shown] == ["line", "net", "x**2"]
     assert [float(value) for _, value in shown] == pytest.approx(expected, abs=1e-4)
     assert expected[2] == pytest.approx(0.1**2, abs=5e-4) and expected[2] < expected[1] < 0.014 < 0.08 < expected[0]
     # the best that any curve of degree 9 can do here is no better

@@ -1,5 +1,6 @@
 """The proof of what docs/*/training/tensorboard.md claims."""
 
+import contextlib
 import io
 import json
 import math
@@ -47,7 +48,7 @@ def again(chapter, tmp_path_factory):
     with torch.random.fork_rng():
         exec(code, names)
         net, history = names["train"](0.02)
-    return folder / "lr-0.02", net, history
+    return folder / "digits-lr-0.02", net, history
 
 
 def records(folder):
@@ -120,7 +121,7 @@ def test_the_split(chapter):
 
 def test_one_folder_a_run_and_one_file_in_it(chapter):
     *accuracies, first, second, third = lines(chapter, "runs")
-    assert [first, second, third] == [f"runs/lr-{lr} events.out.tfevents" for lr in RATES]
+    assert [first, second, third] == [f"runs/digits-lr-{lr} events.out.tfevents" for lr in RATES]
     for lr, line in zip(RATES, accuracies):
         net, names = chapter["runs"].names["nets"][lr], chapter["digits"].names
         with torch.no_grad():
@@ -427,6 +428,47 @@ def test_the_embedding_is_in_ordinary_files(chapter, here):
     says(chapter, "`projector_config.pbtxt`")
     says_in(chapter, "zh", "32 个数")
     says_in(chapter, "en", "32 numbers")
+
+
+# ---- the page run again ----------------------------------------------------------------------
+
+
+def test_a_second_run_in_the_same_folder_finds_an_empty_one(chapter, here):
+    """Nothing of the last time is read again, and nothing but the chapter's own folders is deleted."""
+    train = chapter["train"].code.replace("range(1, 31)", "range(1, 3)")
+    trained = "net, history = train(0.02)\nprint([path.name[:19] for path in Path('runs/digits-lr-0.02').iterdir()])"
+    cells = [chapter[name].code for name in ("first", "read", "clip", "restart")] + [train, trained]
+    others = [here / name / "mine.txt" for name in ("first", "tensorboard-demo", "runs", "runs/lr-0.02", "runs/digits")]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("not the chapter's", encoding="utf-8")
+    printed = []
+    for _ in range(2):
+        names = dict(chapter["key-error"].names) | {"__name__": "__main__"}
+        output = io.StringIO()
+        with torch.random.fork_rng(), contextlib.redirect_stdout(output):
+            for cell in cells:
+                exec(cell, names)
+        printed.append(output.getvalue())
+    assert printed[0] == printed[1]
+    assert printed[0].startswith("".join(chapter[name].stdout for name in ("first", "read", "clip", "restart")))
+    assert printed[0].endswith("['events.out.tfevents']\n")
+    assert all(path.is_file() for path in others)
+    for _ in range(2):  # without the line that deletes, both files lie there
+        SummaryWriter("kept").close()
+    assert len(list(Path("kept").iterdir())) == 2
+
+
+def test_what_is_deleted_is_written_at_once(chapter):
+    """Each folder that a cell deletes, in the same cell, is one that this very cell is about to write."""
+    found = 0
+    for cell in chapter.cells:
+        for deleted in re.findall(r"rmtree\(([^,]+), ignore_errors=True\)", cell.source):
+            found += 1
+            assert f"SummaryWriter({deleted})" in cell.source.partition("rmtree")[2], cell.name
+            name = re.search(r"folder = (.*)", cell.source)[1] if deleted == "folder" else deleted
+            assert re.match(r'f?"(runs/digits-lr-\{lr\}|tensorboard-demo/\w+)"', name), name
+    assert found == 5 == sum(cell.source.count("rmtree") for cell in chapter.cells)
 
 
 # ---- steps -----------------------------------------------------------------------------------

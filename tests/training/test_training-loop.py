@@ -369,10 +369,7 @@ def test_autocast_picks_the_dtypes(chapter):
 
 def test_the_gpu_cell_works_as_written_but_for_the_device(chapter):
     """GradScaler and autocast take the same calls on a CPU, in float16."""
-    from press.chapters import Project
-    from tests.conftest import ROOT
-
-    cell = Project(ROOT).cells("training/training-loop")["training/training-loop.py:scaler"]
+    cell = chapter.project.cells("training/training-loop")["training/training-loop.py:scaler"]
     names, source = dict(chapter["autocast"].names), cell.source
     order = ["zero_grad()", "scaler.scale(loss).backward()", "scaler.unscale_(optimizer)", "clip_grad_norm_", "scaler.step(optimizer)",
              "scaler.update()"]

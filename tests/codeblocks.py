@@ -8,15 +8,17 @@ the cell that it quotes, and the cells of a chapter share one namespace. README.
 import pytest
 from pytest_codeblocks.plugin import MarkdownFile, TestBlock
 
-from press.chapters import LANGUAGES, TAGS, PressError, Project
 from press.ledger import summary
-from press.run import chapter_run, run_shell, runnable
+from press.project import PressError, Project
+from press.tags import TAGS
+from tests.run import chapter_run, run_shell, runnable
 
 
 def pytest_configure(config):
     for tag in sorted(TAGS):
         config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
+    config.addinivalue_line("markers", "browser: needs Chromium or Chrome")
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -28,7 +30,7 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collect_file(file_path, parent):
     project = Project(parent.config.rootpath)
-    if file_path.suffix == ".md" and any(file_path.is_relative_to(project.docs / language) for language in LANGUAGES):
+    if file_path.suffix == ".md" and any(file_path.resolve().is_relative_to(project.docs / language) for language in project.languages):
         return Chapter.from_parent(parent, path=file_path)
     return None
 
@@ -38,11 +40,10 @@ class Chapter(MarkdownFile):
 
     def collect(self):
         project = Project(self.config.rootpath)
-        language, _, stem = self.path.relative_to(project.docs).with_suffix("").as_posix().partition("/")
-        self.run = chapter_run(project.root, stem)
+        language, _, stem = self.path.resolve().relative_to(project.docs).with_suffix("").as_posix().partition("/")
         try:
-            cells = project.cells(stem)
-            quotes = project.page(language, stem).quotes
+            self.run = chapter_run(project.root, stem)
+            cells, quotes = project.cells(stem), project.page(language, stem).quotes
         except PressError as error:
             raise self.CollectError(str(error)) from None
         for quote in quotes:
@@ -61,7 +62,7 @@ class Block(TestBlock):
             pytest.skip(f"{self.obj.address} {reason}")
 
     def runtest(self):
-        if not self.obj.path.endswith(".py"):
+        if not self.obj.python:
             run_shell(self.obj)
             return
         if self.parent.run.failed:

@@ -5,13 +5,13 @@ empty folder, the very command of the cell is started there on a free port of th
 in light and in dark.
 """
 
+import asyncio
 import base64
 import contextlib
 import datetime
 import importlib.metadata
 import io
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,10 +23,14 @@ import urllib.request
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
-from press.chapters import PressError, Project
-from press.records import keep, source_digest
-from press.weave import DARK_PNG
+from press.cells import run_python
+from press.figures import DARK_PNG
+from press.project import PressError, Project
+from press.records import source_digest, write_records
+from press.run import execute_cells
+from tools.chromium import launch
 
 SIZE = {"width": 1200, "height": 1160}  # CSS pixels
 
@@ -34,25 +38,16 @@ SIZE = {"width": 1200, "height": 1160}  # CSS pixels
 def capture(project, stem):
     """Run a chapter and capture its `screen` cells.
 
-    Returns: {cell name: record}, a record as in press/records.py; `text` beside it is what the screen says.
+    Returns: {address of a cell: record}, a record as in press/records.py; `text` beside it is what the screen says.
     Raises: PressError if the program does not start or Chromium is missing.
     """
-    from press.run import run_cell, runnable
-
-    cells = list(project.cells(stem).values())
-    here, found, namespace = Path.cwd(), {}, {"__name__": "__main__"}
+    cells, found = list(project.cells(stem).values()), {}
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            for cell in cells:
-                if cell.path.endswith(".py") and not runnable(cell):
-                    run_cell(cell, namespace)
-        finally:
-            os.chdir(here)
+        asyncio.run(execute_cells(project, run_python(cells), folder))
         for cell in cells:
             if "screen" in cell.tags:
                 with serve(cell, folder) as address:
-                    found[cell.name] = {"source": source_digest(cells, cell)} | shoot(cell, address)
+                    found[cell.address] = {"source": source_digest(cells, cell)} | shoot(cell, address)
     return found
 
 
@@ -88,14 +83,9 @@ def serve(cell, folder):
 
 def shoot(cell, address):
     """Two pictures of the page at `address` as one notebook output, what they were made on, and the text on the page."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        raise PressError(f"snippets/{cell.path}", cell.line, "there is no Chromium to draw its screen", "install it (Debian: apt-get install chromium)")
     pictures = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright)
         for dark in (False, True):
             page = browser.new_page(viewport=SIZE, device_scale_factor=1.5, color_scheme="dark" if dark else "light")
             page.goto(f"{address}?darkMode={str(dark).lower()}")
@@ -121,12 +111,12 @@ def main():
             found = capture(project, stem)
             for record in found.values():
                 del record["text"]
-            keep(project, stem, "screen", found)
+            write_records(project, stem, "screen", found)
             print(f"captured {', '.join(found)} of {stem}")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except PressError as error:
+    except (PressError, FileNotFoundError) as error:
         sys.exit(str(error))

@@ -1,12 +1,13 @@
-"""Draw the picture of a page that README shows: the built site in headless Chromium."""
+"""`make picture`: the picture of a page that README shows, drawn from the built site by headless Chromium."""
 
 import functools
 import http.server
-import shutil
 import threading
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+
+from tools.chromium import launch
 
 PAGE = "networks/activations/"
 
@@ -15,9 +16,8 @@ def main():
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="site")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 8000), handler)  # where SITE_URL says that the site lies
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1240, "height": 880}, color_scheme="light")
         page.goto(f"http://127.0.0.1:8000/zh/{PAGE}")
         page.wait_for_load_state("networkidle")

@@ -1,0 +1,197 @@
+"""Every mistake that can be found without executing anything: in pages, between languages, in links, ledger, glossary and navigation."""
+
+import posixpath
+import re
+from itertools import zip_longest
+from urllib.parse import unquote
+
+from press.cells import nearest
+from press.chapters import FIGURE
+from press.errata import PAGE as ERRATA
+from press.glossary import read_glossary
+from press.ledger import check_ledger, read_ledger
+from press.markup import masked
+from press.project import SUFFIXES, PressError, PressErrors
+
+TABLE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
+
+
+def check(project):
+    """Every mistake in the project, as a list of PressError. An empty list means that the site may be built."""
+    errors = [error for stem in project.stems() for error in check_chapter(project, stem)]
+    for what in (_check_snippets, _check_links, _check_navigation, _check_words, check_ledger, lambda project: read_glossary(project) and ()):
+        errors += _gather(what, project)
+    return list({str(error): error for error in errors}.values())  # what cannot be read is found by several
+
+
+def _gather(what, project):
+    """All that a check finds, what it raises too."""
+    found = []
+    try:
+        found.extend(what(project))
+    except PressError as error:
+        found.append(error)
+    return found
+
+
+def raise_mistakes(project):
+    """Raise PressErrors with every mistake in the project, if there is one."""
+    if errors := check(project):
+        raise PressErrors(errors)
+
+
+def check_chapter(project, stem):
+    """All mistakes of one page in all languages, and of its snippet files, as a list of PressError."""
+    try:
+        cells = project.cells(stem)
+        pages = [project.page(language, stem) for language in project.languages]
+        for page in pages:
+            _ = page.parts  # reading finds the mistakes
+    except PressError as error:
+        return [error]
+    errors = []
+    for page in pages:
+        errors += [*_check_cells(page, cells), *_check_headings(page)]
+    for page in pages[1:]:
+        errors += _check_parity(pages[0], page)
+    return errors
+
+
+def _check_cells(page, cells):
+    seen = {}
+    for quote in page.quotes:
+        if quote.address in seen:
+            yield page.error(quote.line, f"{quote.address} is quoted twice, first in line {seen[quote.address]}",
+                             "quote each cell once; refer to it in words the second time")
+        seen.setdefault(quote.address, quote.line)
+    for cell in cells.values():
+        if cell.address not in seen:
+            yield PressError(f"snippets/{cell.path}", cell.line, f"{page.where} does not quote the cell {cell.name!r}",
+                             f'quote it (--8<-- "{cell.address}") or take it out')
+    wanted = [address for address in cells if address in seen and cells[address].python]
+    for address, expected in zip([address for address in seen if address in wanted], wanted):
+        if address != expected:
+            yield page.error(seen[address], f"quotes {address} where the snippet file has {expected}",
+                             "let page and snippet file have the same order: it is the order of execution")
+            break
+
+
+def _check_headings(page):
+    ids = {}
+    for line, _, identifier, text in page.headings:
+        if identifier is None:
+            yield page.error(line, f"the heading {text!r} has no id", "write it as `## Title {#create}`, with the same id in every language")
+        elif not identifier.isascii():
+            yield page.error(line, f"the id #{identifier} is not ASCII", "write it in ASCII, the same in every language: {#create}")
+        elif identifier in ids:
+            yield page.error(line, f"two headings have the id #{identifier}, the other in line {ids[identifier]}", "give one of them another id, in every language")
+        ids.setdefault(identifier, line)
+    levels = [level for _, level, _, _ in page.headings]
+    if levels.count(1) != 1 or levels[:1] != [1]:
+        yield page.error(page.offset + 1, "a page opens with its one first-level heading", "write `# Title {#id}` first")
+
+
+def _counts(page):
+    """What all languages must have alike, in order: kind -> list of (line, what)."""
+    found = {"admonition": [], "tab": [], "table": [], "link": [], "figure": [], "formula": []}
+    before = ""
+    for number, text in page.prose_lines():
+        if m := re.match(r"\s*(?:!!!|\?\?\?\+?)\s+(\S+)", text):
+            found["admonition"].append((number, m[1]))
+        elif re.match(r"\s*===\s+\"", text):
+            found["tab"].append((number, ""))
+        if TABLE.match(text) and "|" in text and "|" in before:
+            found["table"].append((number, f"{text.count('|') - 1} columns"))
+        found["formula"] += [(number, "")] * len(re.findall(r"^\s*\$\$", text))
+        before = text
+    for link in page.links:
+        found["figure" if link.kind == "image" else "link"].append((page.line_of(link.start), link.target))
+    return found
+
+
+def _check_parity(first, other):
+    def differ(kind, mine, theirs, remedy):
+        for (line, what), (other_line, said) in zip(mine, theirs):
+            if what != said:
+                yield first.error(line, f"{kind} {what or '(none)'}, where {other.where}:{other_line} has {said or '(none)'}", remedy)
+                return
+        if len(mine) != len(theirs):
+            longer, shorter, page, rest = (mine, theirs, first, other) if len(mine) > len(theirs) else (theirs, mine, other, first)
+            line, what = longer[len(shorter)]
+            yield page.error(line, f"{kind} {what}".rstrip() + f" stands in this language only ({len(longer)} here, {len(shorter)} in {rest.where})", remedy)
+
+    for kind, listed, remedy in (
+        ("quote", lambda page: [(q.line, q.address) for q in page.quotes], "every language quotes the same cells in the same order"),
+        ("fence info", lambda page: [(q.line, q.info) for q in page.quotes], "every language shows a cell in the same way"),
+        ("figures below", lambda page: [(q.line, f"{q.address} x{len(q.figures)}") for q in page.quotes], "give the figure in every language"),
+        ("heading", lambda page: [(line, f"{'#' * level} {{#{name}}}") for line, level, name, _ in page.headings],
+         "every language has the same headings: same levels, same ids, same order"),
+        ("ledger row", lambda page: sorted(page.ledger, key=lambda item: item[1]), "name the same rows in every language"),
+    ):
+        yield from differ(kind, listed(first), listed(other), remedy)
+    counts = _counts(other)
+    for kind, found in _counts(first).items():
+        yield from differ(kind, found, counts[kind], "every language has the same, in the same order")
+
+
+def _check_snippets(project):
+    stems = set(project.stems())
+    for path in sorted(path for suffix in SUFFIXES.values() for path in project.snippets.rglob(f"*{suffix}")):
+        stem = path.relative_to(project.snippets).with_suffix("").as_posix()
+        if stem not in stems:
+            yield PressError(project.path(path), None, "no chapter quotes this snippet file",
+                             "write " + " and ".join(f"docs/{code}/{stem}.md" for code in project.languages) + ", or take it out")
+
+
+def _check_words(project):
+    """A PressError for each language that lacks strings."""
+    for language in project.languages:
+        yield from _gather(lambda project, language=language: project.words(language) and (), project)
+
+
+def _anchors(project, page):
+    """Every id that a link to a page may name: of headings, cells and raw HTML and, on the errata page, of notes and rows."""
+    found = {heading[2] for heading in page.headings} | {f"cell-{cell.name}" for cell in project.cells(page.stem).values()}
+    found |= set(re.findall(r"""\b(?:id|name)=["']?([\w-]+)""", masked(page.body))) | set(re.findall(r"\{:?[^{}]*#([\w-]+)[^{}]*\}", masked(page.body)))
+    if page.stem == ERRATA:
+        found |= {*read_ledger(project)["sources"], *read_ledger(project)["rows"]}
+    return found
+
+
+def _check_links(project):
+    """A PressError for each link to a page, file or heading that does not exist."""
+    anchors = {}
+    for page in (project.page(language, stem) for language in project.languages for stem in project.stems()):
+        docs = project.docs / page.language
+        for link in page.links:
+            path, _, anchor = unquote(link.target).partition("#")
+            if re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.IGNORECASE) or (link.kind == "html" and not path.endswith(".md")) or FIGURE.fullmatch(link.target):
+                continue
+            stem = posixpath.normpath(posixpath.join(posixpath.dirname(page.stem), path)).removesuffix(".md") if path else page.stem
+            line = page.line_of(link.start)
+            if path and not path.endswith(".md"):
+                if path.startswith("/") or not (docs / posixpath.dirname(page.stem) / path).is_file():
+                    yield page.error(line, f"the link {link.target} leads to no file", "name a file relative to this page; a page with its ending .md")
+            elif stem not in project.stems():
+                yield page.error(line, f"the link {link.target} leads to no page", nearest(stem, project.stems()) + "name a page relative to this one")
+            elif anchor:
+                key = page.language, stem
+                anchors[key] = anchors.get(key) or _anchors(project, project.page(*key))
+                if anchor not in anchors[key]:
+                    yield page.error(line, f"the link {link.target} leads to no heading: {project.page(*key).where} has no #{anchor}",
+                                     nearest(anchor, anchors[key]) + "name the id of a heading there")
+
+
+def _check_navigation(project):
+    """A PressError for each page that `nav` lacks, or has though it does not exist."""
+    if not project.configuration().get("nav"):
+        return
+    named = [stem for _, stems in project.sections() for stem in stems]
+    for stem, twice in zip_longest(sorted(named), sorted(named)[1:]):
+        if stem == twice:
+            yield PressError("mkdocs.yml", None, f"nav has {stem}.md twice", "name each page once")
+        if stem not in project.stems():
+            yield PressError("mkdocs.yml", None, f"nav has {stem}.md, a page that does not exist", nearest(stem, project.stems()) + "write it, or take it out")
+    for stem in project.stems():
+        if stem not in named:
+            yield PressError("mkdocs.yml", None, f"nav does not have {stem}.md", "name it there in reading order")

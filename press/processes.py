@@ -1,0 +1,77 @@
+"""The processes beside a build: one that builds each language and, under a server, the warm one that kernels are forked from.
+
+The first are forked once, before there are threads, and serve every rebuild too.
+"""
+
+import importlib
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from press.execute import has_cuda
+from press.kernels import Warm, environment
+from press.project import PressError
+
+pool = warm = stamp = None
+
+
+def start(count):
+    """Have `count` processes ready; in a rebuild they are. Where a fork is not safe (macOS, Windows) they are spawned."""
+    global pool
+    if pool is None:
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        pool = ProcessPoolExecutor(count, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+        for _ in range(count):
+            submit("get_ready")
+
+
+def submit(function, *args):
+    """The Future of a call in one of the processes of a function of press.hooks, by name: as MkDocs loads it, it can't be imported elsewhere."""
+    return pool.submit(_call, function, *args)
+
+
+def _call(function, *args):
+    return getattr(importlib.import_module("press.hooks"), function)(*args)
+
+
+def _stamp():
+    """When the press was last edited."""
+    return max(path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.*"))
+
+
+def start_server(project, address, site_dir, report):
+    """Get ready to serve: the first time, raise PressError if the (host, port) is in use, and warm up; later start the whole process again
+    if the press was edited, since MkDocs keeps hooks that it loaded."""
+    global warm, stamp
+    if pool and stamp != _stamp():
+        report("the press was edited: starting again")
+        stop()
+        shutil.rmtree(site_dir, ignore_errors=True)
+        os.execv(sys.executable, sys.orig_argv)
+    stamp = _stamp()
+    if pool is None:
+        try:
+            socket.create_server(tuple(address)).close()
+        except OSError as error:
+            raise PressError("mkdocs.yml", None, f"the address {address[0]}:{address[1]} cannot be used: {error.strerror}",
+                             "end the server that runs there, or take another port: make serve PORT=8001") from None
+        if Warm.possible(has_cuda()):
+            warm = Warm(environment(project, Path(tempfile.mkdtemp(prefix="warm-"))), report)
+
+
+def stop():
+    """End them all, whatever they are doing."""
+    global pool, warm
+    if pool:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+    if warm:
+        warm.close()
+    pool = warm = None

@@ -1,11 +1,15 @@
 """What need not be made twice: one function for executions, staged chapters, rendered pages and search entries."""
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
+
+TEMPORARY = ".tmp-"  # begins the name of a file that is being written
 
 
 def digest(what):
@@ -44,7 +48,7 @@ def kept(path, what, make=None):
 def write_atomically(path, content):
     """Write a whole file, of text or bytes, or none: a temporary file beside it, then one rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with open(handle, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -62,10 +66,11 @@ def write_changed(path, content):
 
 
 def evict(folder, used):
-    """Remove the files below `folder` that are not among the paths `used`, and the folders that this leaves empty."""
+    """Remove the files below `folder` that are not among the paths `used`, and the folders that this leaves empty. What another build is writing
+    at this moment stays."""
     for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
-        if path.is_dir():
-            if not any(path.iterdir()):
+        with contextlib.suppress(OSError):  # gone, or not empty
+            if path.is_dir():
                 path.rmdir()
-        elif path not in used:
-            path.unlink(missing_ok=True)
+            elif path not in used and not (path.name.startswith(TEMPORARY) and path.stat().st_mtime > time.time() - 3600):
+                path.unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from press.cache import digest
 from press.cells import nearest
 from press.markup import links, masked
 from press.project import SUFFIXES, PressError, read_text
@@ -16,7 +17,7 @@ NOT_RUN = {"text"}  # info strings of fences that hold no code
 QUOTE = re.compile(r"""^--8<--\s+["'](?P<address>[^"']*)["']\s*$""")
 FENCE = re.compile(r"^(?P<indent>(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
 FIGURE = re.compile(r"[^\s:]+\.(?:py|sh):\S+")  # the address of a figure: that of the cell which draws it
-HEADING = re.compile(r"^[\s>]*(?P<marks>#{1,6})(?P<text>.*?)(?:\s*\{:?[^{}#]*#(?P<id>[\w-]+)[^{}]*\}[\s#]*)?$")
+HEADING = re.compile(r"^(?P<off> {1,3}(?=#))?(?:[\s>]|[-*+][ \t]|\d+\.[ \t])*(?P<marks>#{1,6})(?P<text>.*?)(?:(?<![\s#]) +\{:?[^{}#]*#(?P<id>[^\s{}]+)[^{}]*\}[\s#]*)?$")
 HTML_HEADING = re.compile(r"""<h([1-6])\b(?:[^>]*?\sid=["']?(?P<id>[\w-]+))?""", re.IGNORECASE)
 LEDGER = re.compile(r"<!--\s*ledger:\s*(?P<ids>[^>]*?)\s*-->")
 FRONT = re.compile(r"-{3}[ \t]*\n(?:(.*?)\n)??(?:-{3}|\.{3})[ \t]*(?:\n|\Z)", re.DOTALL)  # as MkDocs reads it
@@ -65,6 +66,10 @@ class Page:
             front = yaml.safe_load(match[1] or "")
         except (yaml.YAMLError, ValueError) as error:
             raise self.error(1, f"the front matter is not YAML: {str(error).splitlines()[0]}", "put text with a colon in quotation marks") from None
+        try:
+            digest(front)
+        except TypeError:  # the build keys on it
+            raise self.error(1, "a name in the front matter is not text", "put it in quotation marks") from None
         if not isinstance(front or {}, dict):
             raise self.error(1, "the front matter is not a list of `name: value`", "write title: and description:, one a line")
         for name in ("title", "description"):
@@ -196,12 +201,12 @@ class Page:
         found, above = [], ("", "")
         for number, text in self.prose_lines():
             if match := HEADING.match(text):
-                found.append((number, len(match["marks"]), match["id"], match["text"].strip()))
+                found.append((number, len(match["marks"]), None if match["off"] else match["id"], match["text"].strip()))
             elif match := HTML_HEADING.search(re.sub(r"`[^`]*`", "", text)):
                 found.append((number, int(match[1]), match["id"], text.strip()))
-            elif re.fullmatch(r"(=+|-+) *", text) and above[1].strip() and not above[0].strip():
-                found.append((number - 1, 1 if text[0] == "=" else 2, None, above[1].strip()))
-            above = above[1], text
+            elif re.fullmatch(r"[ \t>]*(=+|-+) *", text) and above[1] and not above[0]:
+                found.append((number - 1, 1 if "=" in text else 2, None, above[1]))
+            above = above[1], text.strip(" \t>")
         return found
 
     @cached_property

@@ -80,7 +80,7 @@ def _check_headings(page):
     ids = {}
     for line, _, identifier, text in page.headings:
         if identifier is None:
-            yield page.error(line, f"the heading {text!r} has no id", "write it as `## Title {#create}`, with the same id in every language")
+            yield page.error(line, f"the heading {text!r} has no id", "write it at the left margin, as `## Title {#create}`, with the same id in every language")
         elif not identifier.isascii():
             yield page.error(line, f"the id #{identifier} is not ASCII", "write it in ASCII, the same in every language: {#create}")
         elif identifier in ids:

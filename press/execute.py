@@ -130,7 +130,7 @@ async def _execute_all(project, stems, time_limit, report, warm):
                 report(f"executed {len(done)} of {len(stems)}: {stem}, {execution.about['seconds']} s" + (f"; about {left:.0f} s left" if left else ""))
 
     with tqdm(total=len(stems), desc="executing chapters", unit="chapter", disable=None, leave=False) as bar:
-        results = await asyncio.gather(*map(one, stems), return_exceptions=True)
+        results = await asyncio.gather(*map(one, reversed(stems)), return_exceptions=True)  # the last train most, and take longest
     errors = [result for result in results if isinstance(result, BaseException)]
     for error in errors:
         if not isinstance(error, PressError):

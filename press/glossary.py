@@ -8,26 +8,22 @@ from press.project import PressError, PressErrors, read_yaml
 QUIET = ("appendix/glossary", "appendix/errata")  # pages that are lists of terms and of claims
 
 
-def read_glossary(project):
-    """The terms of glossary.yml: dicts with, for each language, its term (`zh`) and one line on it (`line_zh`), the `chapter` and `anchor` that
-    explain it and, where there is one, `avoid`, other Chinese words for it, and `tooltip: false`.
-
-    Raises: PressErrors for terms that are incomplete, doubled, or linked to a heading that does not exist.
-    """
-    return project.once("glossary", lambda: _read_glossary(project))
-
-
-def _read_glossary(project):
+def terms(project):
+    """What glossary.yml holds, unchecked: dicts with, for each language, a term (`zh`) and one line on it (`line_zh`), the `chapter` and `anchor`
+    that explain it and, where there is one, `avoid`, other Chinese words for it, and `tooltip: false`."""
     path = project.root / "glossary.yml"
-    terms = read_yaml(path, "glossary.yml") if path.is_file() else []
-    if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
+    found = project.once("glossary", lambda: read_yaml(path, "glossary.yml") if path.is_file() else [])
+    if not isinstance(found, list) or not all(isinstance(term, dict) for term in found):
         raise PressError("glossary.yml", None, "the glossary has another form", "it is a list of terms, each with zh:, en: and so on")
-    seen, errors = set(), []
-    for term in terms:
-        errors += [PressError("glossary.yml", None, *problem) for problem in _problems(project, term, seen)]
-    if errors:
+    return found
+
+
+def read_glossary(project):
+    """The terms of glossary.yml. Raises PressErrors for those that are incomplete, doubled, or linked to a heading that does not exist."""
+    seen = set()
+    if errors := [PressError("glossary.yml", None, *problem) for term in terms(project) for problem in _problems(project, term, seen)]:
         raise PressErrors(errors)
-    return terms
+    return terms(project)
 
 
 def _problems(project, term, seen):
@@ -52,25 +48,25 @@ def glossary_page(project, language):
     codes = [language, *(code for code in project.languages if code != language)]
     names = [project.words(code)["name"] for code in codes]
     rows = [f"| {' | '.join([*names, project.words(language)['meaning']])} |", "|---" * (len(codes) + 1) + "|"]
-    for term in sorted(read_glossary(project), key=lambda term: term[project.languages[1 if len(codes) > 1 else 0]].lower()):
+    for term in sorted(terms(project), key=lambda term: term[project.languages[1 if len(codes) > 1 else 0]].lower()):
         line, (first, *others) = term[f"line_{language}"].replace("|", "\\|"), (term[code] for code in codes)
         rows.append(f"| [{first}](../{term['chapter']}.md#{term['anchor']}) | {' | '.join([*others, line])} |")
     return "\n".join(rows)
 
 
 @cache
-def pattern(terms):
-    """What finds these terms, a tuple, in running text: of terms that begin alike the longest wins. Where a term begins or ends with a letter of
+def pattern(words):
+    """What finds these words, a tuple, in running text: of terms that begin alike the longest wins. Where a term begins or ends with a letter of
     a script with blanks between its words, the word must begin or end there too."""
     letter, found = "[a-z0-9\\u00df-\\u00ff]", []
-    for term in sorted(terms, key=len, reverse=True):
+    for term in sorted(words, key=len, reverse=True):
         before, after = (re.match(letter, edge, re.IGNORECASE) for edge in (term[0], term[-1]))
         found.append((f"(?<!{letter})" if before else "") + re.escape(term) + (f"(?!{letter})" if after else ""))
     return re.compile("|".join(found) or "(?!)", re.IGNORECASE)
 
 
-def tooltips(terms, language, stem):
+def tooltips(project, language, stem):
     """(pattern of all terms, {term in lower case: the line that its tooltip shows}) for a page: of the terms that other pages explain."""
     lines = {} if stem in QUIET else {term[language].lower(): re.sub(r"[`*$]", "", term[f"line_{language}"])
-                                      for term in terms if term["chapter"] != stem and term.get("tooltip", True)}
-    return pattern(tuple(term[language] for term in terms)), lines
+                                      for term in terms(project) if term["chapter"] != stem and term.get("tooltip", True)}
+    return pattern(tuple(term[language] for term in terms(project))), lines

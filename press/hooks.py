@@ -82,7 +82,7 @@ def _use_book(config, project, language):
     for scheme, name in zip(config.theme["palette"], project.words(language)["palette"], strict=True):
         scheme["toggle"]["name"] = name
     config.markdown_extensions.append(None)  # each page's own, set in on_pre_page
-    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [{"name": "outputs", "class": "outputs", "format": outputs}]}
+    config.mdx_configs["pymdownx.superfences"] = {"preserve_tabs": True, "custom_fences": [{"name": "outputs", "class": "outputs", "format": outputs}]}
 
 
 def on_pre_build(config):
@@ -129,7 +129,7 @@ def on_env(env, config, files):
 
 def on_pre_page(page, config, files):
     if language := language_of(config):
-        pattern, lines = glossary.tooltips(glossary.read_glossary(state["project"]), language, page.file.src_uri.rpartition(".")[0])
+        pattern, lines = glossary.tooltips(state["project"], language, page.file.src_uri.rpartition(".")[0])
         config.markdown_extensions[-1] = PressExtension(pattern, lines)
         state["pages"].wrap(page, files, [pattern.pattern, lines, mkdocs.__version__])
     return page

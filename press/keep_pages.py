@@ -119,7 +119,8 @@ class KeptPages:
                 _load_words()
             before = len(index.entries)
             add(page)
-            added, index.entries = index.entries[before:], index.entries[:before]
+            added = index.entries[before:]
+            del index.entries[before:]
             return added
 
         def add_kept(page):

@@ -10,6 +10,7 @@ import json
 import platform
 import random
 import sys
+import threading
 import time
 import warnings
 
@@ -31,6 +32,24 @@ if {"torch", "torchvision"} & set(modules):  # noqa: F821
     about["torch"] = torch.__version__
     if torch.cuda.is_available():
         about |= {"cuda": torch.version.cuda, "device": torch.cuda.get_device_name()}
+
+shell = get_ipython()  # noqa: F821
+shell.left = []  # numbers of the cells that left a thread running
+
+
+def wait_for_threads(result):
+    """What a cell's threads print belongs to the cell: wait for them, 10 s at most."""
+    end = time.monotonic() + 10
+    threads = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    wait_for_threads.cells += 1
+    if any(thread.is_alive() for thread in threads):
+        shell.left.append(wait_for_threads.cells)
+
+
+wait_for_threads.cells = -1  # this cell, in which it is registered, is called for too
+shell.events.register("post_run_cell", wait_for_threads)
 
 # Where a warning was raised is a temporary file of the kernel, of another name in every run: leave the place out.
 warnings.formatwarning = lambda message, category, filename, lineno, line=None: f"{category.__name__}: {message}\n"

@@ -8,7 +8,8 @@ ALONE = r"(?:\#|!!!|\?\?\?|===|\|)[^\n\x01]*"  # a line that goes on nowhere
 BEFORE = re.compile(rf"\n(?=[ \t>]*(?:$|(?:[-*+]|\d+\.)[ \t]|{ALONE}))", re.MULTILINE)
 BEHIND = re.compile(rf"(?<![^\x01])([ \t>]*{ALONE})\n")
 LINE = re.compile(r"(?m)^(?: {0,3}> ?)*(?P<it>(?P<indent>[ \t]*)(?P<content>(?P<owner>(?:[-*+]|\d+\.)[ \t]|!!!|\?\?\?|===)?.*))$")
-FENCE = re.compile(r"(?m)^(?P<out>[ \t>]*)(?P<it>(?P<fence>`{3,}|~{3,})[^`\n]*\n(?:(?P=out).*\n|[ \t>]*\n)*?(?P=out)(?P=fence))[ \t]*$")
+FENCE = re.compile(r"(?m)^(?P<out>[ \t>]*)(?P<it>(?P<fence>`{3,}|~{3,})[^`\n]*\n"  # no line of it is further out than the first
+                   r"(?:(?P=out).*\n|(?!(?P=out))[ \t>]*\n)*?(?P=out)(?P=fence))[ \t]*$")
 SPAN = re.compile(r"\\[\\`]|(?P<it>(?<!(?<!\\)`)(?P<ticks>`+)[^\0\x01]+?(?<!`)(?P=ticks)(?!`))")
 COMMENT_BLOCK, COMMENT = (re.compile(rf"(?m){start}(?P<it><!--(?:(?!-->)[^\x01])*-->)") for start in ("^[ \t>]*", ""))
 FORMULA_BLOCK = re.compile(r"(?m)^[ \t>]*(?P<it>\$\$(?:\n(?![ \t>]*$)|[^\n\0])+?\$\$)(?=[ \t]*(?:\n[ \t>]*$|\Z))")
@@ -28,10 +29,12 @@ def _nested(opening, closing, plain):
     return pattern + "*+"
 
 
-LABEL = _nested(r"\[", r"\]", r"[^\[\]\x01]")
-LINK = re.compile(rf"""(?x)(?:(?P<image>!)|(?<!!))\[(?P<label>{LABEL})\]\(\s*(?: <(?P<angle>[^<>]*)>\s*(?:'[^']*'|"[^"]*")?
-    | (?P<titled>{_nested(r"\(", r"\)", r"[^()'\"\x01]")})(?:"[^\x01]*?"|'[^\x01]*?') | (?P<plain>{_nested(r"\(", r"\)", r"[^()\x01]")}) )\s*\)""")
-USE = re.compile(rf"(?P<image>!?)\[(?P<label>{LABEL})\](?P<it>\s?\[(?P<name>[^\[\]\x01]*)\])")
+LABEL, TARGET = _nested(r"\[", r"\]", r"[^\[\]\x01]"), _nested(r"\(", r"\)", r"[^()\x01]")
+UNQUOTED, TITLE = _nested(r"\(", r"\)", r"""[^()'"\x01]"""), r"""(?:"[^\x01]*?"|'[^\x01]*?')"""
+LINK = re.compile(rf"""(?:(?P<image>!)|(?<!!))\[(?P<label>{LABEL})\]\(\s*(?:<(?P<angle>[^<>]*)>\s*(?:'[^']*'|"[^"]*")?|"""
+                  rf"(?P<titled>{UNQUOTED}){TITLE}|(?P<plain>{TARGET}))\s*\)")
+USE = re.compile(rf"(?P<image>!?)\[(?P<label>{LABEL})\](?P<it>\s?\[(?P<name>[^\[\]\x01]*)\])?")
+RUN = re.compile(r"[^\n\x01]+")
 DEFINITION = re.compile(r"""(?x)(?<![^\n\x01])[ \t>]*\[(?P<label>[^\[\]\x01]*)\]:\ *(?:\n\ *)?<?(?P<target>[^\s\x01]+?)>?\ *
     (?:\n?\ *(?:"[^\n\x01]*"|'[^\n\x01]*'|\([^\n\x01]*\))\ *)?(?=[\n\x01]|\Z)""")
 
@@ -69,7 +72,7 @@ def hidden(text):
 def hide(text, parts):
     """`text` with NUL for each character, but line breaks, of the parts, which are (start, end, ...)."""
     for start, end, *_ in parts:
-        text = text[:start] + re.sub(r"[^\n\x01]", "\0", text[start:end]) + text[end:]
+        text = text[:start] + RUN.sub(lambda match: "\0" * len(match[0]), text[start:end]) + text[end:]
     return text
 
 
@@ -82,7 +85,7 @@ def links(text):
     found = [_link(text, match, "definition") for match in DEFINITION.finditer(flat)]
     flat = hide(flat, [(link.start, link.end) for link in found])
     names = {text[slice(*link.label)].lower() for link in found}
-    flat = hide(flat, [match.span("it") for match in USE.finditer(flat) if match["name"].lower() in names])
+    flat = hide(flat, [match.span("it") for match in USE.finditer(flat) if match["name"] and match["name"].lower() in names])
     at = outer = 0  # outer: where the link ends in whose label we are
     while match := LINK.search(flat, at):
         at = match.end() if match["image"] else match.start("label")

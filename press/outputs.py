@@ -28,7 +28,7 @@ def tidy(text, home=None):
         folders[str(home)] = "~"
     for folder, name in folders.items():
         if len(Path(folder).parts) > 2:
-            text = re.sub(rf"(?<![\w./~-]){re.escape(folder)}(?![\w.~-])", name, text)
+            text = re.sub(rf"(?<![\w./~-]){re.escape(folder)}(?![\w~-]|\.\w)", name, text)
     return text
 
 
@@ -63,6 +63,13 @@ def collect(outputs, home=None):
     return found
 
 
+def text_of(output):
+    """What a page shows of an output as text; nothing of a picture or of HTML."""
+    if image_kind(output) or "text/html" in output.get("data", ()):
+        return ""
+    return output.get("text") or output.get("evalue") or output.get("data", {}).get("text/plain", "")
+
+
 def problem(outputs):
     """(what is wrong, what to do) with the first output that a page cannot show as it is; None if it can show all."""
     for output in outputs:
@@ -70,9 +77,7 @@ def problem(outputs):
             if not kinds & SHOWN - {"text/plain"} and kinds - {"text/plain"}:
                 return (f"shows {', '.join(sorted(kinds - {'text/plain'}))}, which a page cannot show",
                         "print it as text, or give the object a picture or a _repr_html_")
-            if image_kind(output) or "text/html" in kinds:
-                continue
-        text = output.get("text") or output.get("evalue") or output.get("data", {}).get("text/plain", "")
+        text = text_of(output)
         if found := CONTROL.search(text):
             return (f"prints {found[0]!r}, which is for a terminal and which a page cannot show: {text[max(0, found.start() - 20):found.end() + 20]!r}",
                     "print whole lines of plain text")

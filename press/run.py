@@ -16,17 +16,12 @@ from press import outputs as shown
 from press.cells import imported_modules
 from press.kernels import CONFIG, STARTUP, environment, kernel_manager
 from press.project import PressError
-from press.tags import TAGS, missing
+from press.tags import TAGS, missing, varies
 
 TIME_LIMIT = 120  # seconds a chapter, once its kernel runs
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")  # of an object in memory
 AGAIN = "run `make clean` and `make build`, so that the packages are those of requirements.txt"
-END = """
-import threading, time
-_end = time.monotonic() + 10
-_threads = [thread for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
-[thread.join(max(0, _end - time.monotonic())) for thread in _threads]
-print(sum(thread.is_alive() for thread in _threads), time.process_time())
-"""  # waits for what a cell's threads still print, which would be lost; says how many never end, and how much CPU was used
+END = "import json, time; print(json.dumps([get_ipython().left, time.process_time()]))"  # of kernel_startup.py
 
 
 @dataclass
@@ -45,19 +40,23 @@ class Client(NotebookClient):
     """A client that notes which cells print after they have ended, from a thread of theirs: nbclient would lose that without a word."""
 
     def watch(self):
-        """Look at each message of the running kernel. `late` then holds (number of the cell, what it printed)."""
-        self.late, order = [], []
+        """Look at each message of the running kernel. `late` then holds (how many cells had begun when its own did, what it printed)."""
+        self.late, order, running = [], [], None
         channel = self.kc.iopub_channel
         receive = channel.get_msg
 
         async def watched(*args, **kwargs):
+            nonlocal running
             message = await receive(*args, **kwargs)
-            kind, parent = message["msg_type"], message["parent_header"].get("msg_id")
+            kind, content, parent = message["msg_type"], message["content"], message["parent_header"].get("msg_id")
             if kind == "execute_input":
+                running = parent
                 order.append(parent)
-            elif kind in ("stream", "display_data", "error") and order and parent != order[-1]:
-                text = message["content"].get("text") or message["content"].get("evalue") or "a display"
-                self.late.append((order.index(parent) if parent in order else len(order) - 1, text))
+            elif kind == "status" and content["execution_state"] == "idle" and parent == running:
+                running = None
+            elif kind in ("stream", "display_data", "error") and order and parent != running:
+                text = content.get("text") or content.get("evalue") or "a display"
+                self.late.append((order.index(parent) if parent in order else len(order), text))
             return message
 
         channel.get_msg = watched
@@ -99,9 +98,10 @@ async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT
                 watchdog.cancel()
         home = variables["HOME"]
     found = {cell.address: shown.collect(notebook.cells[cells.index(cell) + 1].outputs, home) for cell in begun}
-    threads, cpu = _printed(notebook.cells[-1]).split()
-    _check(cells, begun, found, client.late, int(threads), [private, str(folder)])
-    return Execution(found, about | {"seconds": round(time.monotonic() - started, 1), "cpu": round(float(cpu) - about["cpu"], 2)})
+    *more, last = _printed(notebook.cells[-1]).splitlines()
+    left, cpu = json.loads(last)
+    _check(begun, found, left, client.late + [(len(begun), text) for text in more], [private, str(folder)])
+    return Execution(found, about | {"seconds": round(time.monotonic() - started, 1), "cpu": round(cpu - about["cpu"], 2)})
 
 
 def _printed(cell):
@@ -139,11 +139,12 @@ def _died(cells, begun, error, limit):
     return failure(cell, "kills its kernel", "look for os._exit, a crash in C code, or too much memory")
 
 
-def _check(cells, begun, found, late, threads, folders):
+def _check(begun, found, left, late, folders):
     """Raise PressError for the first cell whose outputs are not what its tags promise, or cannot be shown as they are."""
+    for number in left:
+        raise failure(begun[number - 1], "leaves a thread running that does not end within 10 s", "end it in the cell that starts it")
     for number, text in late:
-        raise failure(cells[max(0, min(number - 1, len(cells) - 1))] if number <= len(cells) else begun[-1], f"prints after it has ended: {text.strip()[:80]!r}",
-                       "wait in the cell for what it starts: thread.join()")
+        raise failure(begun[min(number, len(begun)) - 1], f"prints after it has ended: {text.strip()[:80]!r}", "wait in the cell for what it starts: thread.join()")
     for cell in begun:
         outputs, promised = found[cell.address], {TAGS[tag].gives for tag in cell.tags}
         if "error" in promised and not any(output["output_type"] == "error" for output in outputs):
@@ -155,8 +156,6 @@ def _check(cells, begun, found, late, threads, folders):
             raise failure(cell, f"writes to standard error: {warned[0].strip()[:200]}", 'mend it; if it is meant to warn, tag it: tags=["warns"]')
         if problem := shown.problem(outputs):
             raise failure(cell, *problem)
-        for folder in folders:
-            if folder in json.dumps(outputs):
-                raise failure(cell, f"prints {folder}, a temporary folder that has another name in every run", "print the name of the file alone")
-    if threads:
-        raise failure(begun[-1], "leaves a thread running that never ends", "end it in the cell that starts it")
+        wanders = [] if varies(cell.tags) else [address for output in outputs for address in ADDRESS.findall(shown.text_of(output))]
+        for name in [folder for folder in folders if folder in json.dumps(outputs)] + wanders:
+            raise failure(cell, f"prints {name.strip()!r}, which is another in every run", "print what stays the same, or tag the cell: tags=[\"timing\"]")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from press import errata, export, figures, glossary, markup, outputs, tags, weave
+from press import chapters, errata, export, figures, glossary, markup, outputs, tags, weave
 from press.cache import evict, kept, write_changed
 from press.check import raise_mistakes
 from press.execute import execute, execution_file
@@ -34,7 +34,7 @@ def stage(project, report=print, warm=None):
         report, warm: as `execute` takes them.
     """
     raise_mistakes(project)
-    with FileLock(project.cache / "lock"):  # another build of this checkout may be under way
+    with _lock(project, report):
         executions = execute(project, project.chapters(), report=report, warm=warm)
         books = {language: stage_language(project, language, executions) for language in project.languages}
         for language, files in books.items():
@@ -43,6 +43,16 @@ def stage(project, report=print, warm=None):
             evict(project.book(language), {project.book(language) / uri for uri in files})
         evict(project.cache / "executed", {execution_file(project, stem) for stem in executions})
         evict(project.cache / "staged", {staged_file(project, language, stem) for language in books for stem in executions})
+
+
+def _lock(project, report):
+    """The lock of the cache, held: two builds of one checkout execute and stage one after the other."""
+    lock = FileLock(project.cache / "lock")
+    try:
+        return lock.acquire(timeout=1)
+    except Timeout:
+        report("another build of this checkout is at work: waiting until it has executed and staged")
+        return lock.acquire()
 
 
 def book_uri(project, stem):
@@ -58,13 +68,14 @@ def staged_file(project, language, stem):
 @cache
 def _sources():
     """The sources that decide what a chapter becomes, and the version of the notebook format."""
-    modules = (weave, figures, export, markup, outputs, tags)
+    modules = (chapters, weave, figures, export, markup, outputs, tags)
     return [nbformat.__version__, *(Path(file).read_text(encoding="utf-8") for file in (__file__, *(module.__file__ for module in modules)))]
 
 
 def stage_language(project, language, executions):
-    """{address in the book: content} of one language."""
-    files = {}
+    """{address in the book: content} of one language. What else lies in its folder, such as pictures, goes along."""
+    docs = project.docs / language
+    files = {path.relative_to(docs).as_posix(): path.read_bytes() for path in docs.rglob("*") if path.is_file() and path.suffix != ".md"}
     for stem in project.stems():
         if stem not in executions:
             files[f"{stem}.md"] = _plain_page(project, language, stem)
@@ -134,7 +145,8 @@ def _chapter(project, page, execution):
         shown = iter(told.pop("figures"))
         for output in cell.outputs:
             if kind := outputs.image_kind(output):
-                output.metadata["figure"] = next(shown) | _figure(project, stem, told, kind, output.data, files)
+                asked = {side: output.metadata[kind][side] for side in ("width", "height") if side in output.metadata.get(kind, ())}
+                output.metadata["figure"] = next(shown) | _figure(project, stem, told, kind, output.data, files) | asked
                 output.data.pop(DARK_PNG, None)
     woven.cells = [weave.markdown_cell(_front_matter(page.front) or "---\n{}\n---\n"), *woven.cells, weave.markdown_cell(foot)]
     woven.metadata.press = {"output": words["output"], "motion": words["motion"]}

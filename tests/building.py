@@ -35,8 +35,9 @@ def run(*arguments, cwd, environment=None, **how):
     """A finished `python -m ...`, started in the folder `cwd`; `environment` is what it has besides a person's shell. A variable that is None
     there is taken away."""
     variables = {name: value for name, value in (SHELL | (environment or {})).items() if value is not None}
+    encoding = variables.get("PYTHONIOENCODING", "utf-8")
     return subprocess.run([sys.executable, "-m", *map(str, arguments)], cwd=cwd, env=variables,
-                          **{"capture_output": True, "text": True, "encoding": "utf-8", "errors": "backslashreplace", "timeout": 250} | how)
+                          **{"capture_output": True, "text": True, "encoding": encoding, "errors": "backslashreplace", "timeout": 250} | how)
 
 
 def build(site, *, root=ROOT, strict=True, address="http://127.0.0.1:8000/", file="mkdocs.yml", cwd=None, environment=None):

@@ -24,7 +24,7 @@ def pytest_configure(config):
 def pytest_terminal_summary(terminalreporter, config):
     """The rows of the ledger that still wait for their chapter."""
     terminalreporter.section("ledger")
-    terminalreporter.line(summary(Project(config.rootpath)))
+    terminalreporter.line(summary(Project(config.rootpath, read_once=True)))
 
 
 @pytest.hookimpl(tryfirst=True)

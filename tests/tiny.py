@@ -81,8 +81,13 @@ class Mini(Project):
 
     def cell(self, code, tags="", below=""):
         """A chapter of one cell, called `it`; `below` stands under its quote."""
-        self.put("snippets/a.py", f"# %% it{tags}\n{textwrap.dedent(code)}")
-        self.both(f'# A {{#a}}\n\n<!-- ledger: n0-01 -->\n\n```python\n--8<-- "a.py:it"\n```\n\n{below}')
+        self.chapter(f"# %% it{tags}\n{textwrap.dedent(code)}", it=below)
+
+    def chapter(self, source, stem="a", **below):
+        """A chapter of this snippet file, each cell quoted; below the quote of a cell stands what is given by its name."""
+        self.put(f"snippets/{stem}.py", source)
+        quotes = [f'```python\n--8<-- "{cell.address}"\n```\n\n{below.get(cell.name, "")}\n' for cell in self.cells(stem).values()]
+        self.both("\n".join([f"# A {{#{stem}}}\n", *(["<!-- ledger: n0-01 -->\n"] if stem == "a" else []), *quotes]), stem)
 
     def edit(self, path, old, new):
         """Put `new` in place of `old`, which stands in the file."""

@@ -2,13 +2,17 @@
 
 import re
 import textwrap
+from functools import cache
 
+import markdown
 import pytest
+import yaml
+from bs4 import BeautifulSoup
 
 from press.check import check
 from press.ledger import open_rows, read_ledger, summary
-from press.project import PressError
-from tests.tiny import LEDGER, PAGE, SNIPPET, firsts
+from press.project import Loader, PressError
+from tests.tiny import LEDGER, PAGE, ROOT, SNIPPET, firsts
 
 QUOTE_ONE = '```python\n    --8<-- "a.py:one"\n    ```'
 
@@ -266,3 +270,114 @@ def test_row_shown_by_a_cell_that_its_home_does_not_have(mini):
     assert place == "ledger.yml: row n0-01 is shown by 'won', a cell that a does not have" and "did you mean " in remedy
     mini.put("ledger.yml", LEDGER.replace("home: a,", "home: a, cell: one,"))
     assert check(mini) == []
+
+
+# --- the forms that Markdown has -------------------------------------------------------------------------------------
+
+
+@cache
+def markdown_extensions():
+    """(names, settings) of the site's Markdown extensions; a heading without an id is to get one that says so."""
+    found = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)["markdown_extensions"]
+    return list(found), {name: settings for name, settings in found.items() if settings} | {"toc": {"slugify": lambda text, separator: "no-id"}}
+
+
+def headings_of_the_site(text):
+    """[(level, id)] of the headings that Python-Markdown makes; id is None where it had to make one up."""
+    names, settings = markdown_extensions()
+    soup = BeautifulSoup(markdown.markdown(text, extensions=names, extension_configs=settings), "html.parser")
+    return [(int(tag.name[1]), None if tag.get("id", "no-id").startswith("no-id") else tag["id"]) for tag in soup.find_all(re.compile("^h[1-6]$"))]
+
+
+@pytest.mark.parametrize("text", [
+    "## T {#t}", "##T {#t}", "## T {: #t }", "## T {.x #t}", "## T {#t .x}", "## T {#t} ##", "###### T {#t}", "####### T {#t}", "## `#x` {#t}", "#\tT {#t}",
+    "## T {#t-1.2}", "## T {#t:1}", "text\n## T {#t}", "> ## T {#t}", "- a\n\n    ## T {#t}", "!!! note\n\n    ## T {#t}", '=== "Tab"\n\n    ## T {#t}',
+    "<div markdown>\n## T {#t}\n</div>", "<h2 id='t'>T</h2>", "<H2 ID=t>T</H2>", '<h2 class="x" id="t">T</h2>',
+    "##T", "## T", "T\n---", "T\n===", "T\n-", "> T\n> ---", "!!! note\n\n    T\n    ---", "- ## T", "1. ## T", "* ## T", "<h2>T</h2>", "text <h3>T</h3>",
+    "<h2 data-id='t'>T</h2>", "##", "## {#t}", "## T{#t}", "## [T](t.md){#t}", "## `{#t}`", "#hash", "#\\# T",
+    "\\## T", "`<h2>`", "a\nb\n---", "a\n\n---", "***", "~~~text\n## T\n~~~", "```text\nT\n---\n```", "a\n\n    ## T", "<!--\n## T\n-->", "| a | b |\n|---|---|\n| 1 | 2 |",
+])
+def test_headings_are_those_that_the_site_has_in_whatever_form(mini, text):
+    mini.both(f"{text}\n")
+    assert [(level, name) for _, level, name, _ in mini.page("zh", "a").headings] == headings_of_the_site(text)
+
+
+@pytest.mark.parametrize("text, title", [
+    ("##T", "T"), ("T\n---", "T"), ("<h2>T</h2>", "<h2>T</h2>"), ("- ## T", "T"), ("## T{#t}", "T{#t}"), ("## {#t}", "{#t}"), ("  ## T {#t}", "T"),
+    ("> T\n> ---", "T"), ("## T {#t", "T {#t"), ("## T (#t)", "T (#t)"),
+])
+def test_heading_without_an_id_is_told_of_in_whatever_form(mini, text, title):
+    """`  ## T {#t}` is none on the site, which shows the line as it stands."""
+    path = mini.docs / "zh/a.md"
+    path.write_text(f"{textwrap.dedent(PAGE)}\n{text}\n", encoding="utf-8")
+    assert firsts(check(mini))[0] == f"docs/zh/a.md:19: the heading {title!r} has no id"
+
+
+def test_heading_id_that_is_not_ascii(mini):
+    replace(mini, "{#b}", "{#小节}")
+    assert firsts(check(mini))[0] == "docs/zh/a.md:13: the id #小节 is not ASCII"
+
+
+@pytest.mark.parametrize("front", [
+    "---\ntitle: A\n---\n", "---  \ntitle: A\n---\t\n", "---\ntitle: A\n...\n", "---\ntitle: A\ndate: 2024-01-01\n---\n", "---\ntitle: A\nx: .nan\n---\n",
+    "---\ntitle: A\ntags: [a, b]\n---   \n\n\n", "---\n\n# of YAML\ntitle: A\n\n---\n",
+])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "BOM"])
+def test_front_matter_in_every_form_that_mkdocs_reads(mini, front, ends, mark):
+    """With the line numbers of the file that the writer sees."""
+    text = front + textwrap.dedent(PAGE).split("---\n")[2]
+    for language in ("zh", "en"):
+        (mini.docs / language / "a.md").write_bytes(mark + text.replace("\n", ends).encode())
+    assert check(mini) == [] and mini.page("zh", "a").front["title"] == "A"
+    assert [text.split("\n")[line - 1] for line, *_ in mini.page("zh", "a").headings] == ["# A {#a}", "## B {#b}"]
+
+
+@pytest.mark.parametrize("front, problem", [
+    ("---\ntitle: A\n", "this front matter is never closed, or does not begin in the first line"),
+    ("\n---\ntitle: A\n---\n", "this front matter is never closed, or does not begin in the first line"),
+    ("---\ntitle: A\n----\n", "this front matter is never closed, or does not begin in the first line"),
+    ("---\n- A\n---\n", "the front matter is not a list of `name: value`"), ("---\nA\n---\n", "the front matter is not a list of `name: value`"),
+    ("---\n{title: A\n---\n", "the front matter is not YAML: while parsing a flow mapping"),
+    ("---\ntitle: !!python/object:x A\n---\n", "the front matter is not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object:x'"),
+    ("---\ntitle: 1\n---\n", "the title is 1, which YAML does not read as text"), ("---\ntitle: yes\n---\n", "the title is True, which YAML does not read as text"),
+    ("---\ntitle:\n---\n", "the title is None, which YAML does not read as text"), ("---\ndescription: 2.0\n---\n", "the description is 2.0, which YAML does not read as text"),
+    ("---\n1: A\ntitle: A\n---\n", "a name in the front matter is not text"), ("---\nx: {2024-01-01: A}\n---\n", "a name in the front matter is not text"),
+    ("---\ntitle: A\0\n---\n", "the front matter is not YAML: unacceptable character #x0000: special characters are not allowed"),
+])
+def test_front_matter_that_mkdocs_would_read_as_something_else(mini, front, problem):
+    (mini.docs / "en/a.md").write_text(front + textwrap.dedent(PAGE).split("---\n")[2], encoding="utf-8")
+    place, remedy = only_error(mini)
+    assert place == f"docs/en/a.md:1: {problem}" and remedy
+
+
+@pytest.mark.parametrize("label, alt", [("a [b] c", "a [b] c"), ("a [b [c]]", "a [b [c]]"), (r"a \] b", "a ] b"), ("a\nb", "a b"), ("`x[0]`", "`x[0]`"), ("(x) *y*", "(x) *y*")])
+@pytest.mark.parametrize("caption, text", [('"x (y)"', "x (y)"), ("'x'", "x"), ('"a\nb"', "a b")])
+def test_figure_in_every_form_that_markdown_allows(mini, label, alt, caption, text):
+    mini.both(textwrap.dedent(PAGE).replace("\n## B", f"\n![{label}](a.py:one {caption})\n\n## B"))
+    assert check(mini) == []
+    assert mini.page("zh", "a").quotes[0].figures == [(alt, text)]
+
+
+def test_figure_that_shares_its_line_with_text(mini):
+    replace(mini, QUOTE_ONE, QUOTE_ONE + '\n\n    ![a](a.py:one "caption") as you see')
+    assert only_error(mini)[0] == "docs/zh/a.md:13: the figure of a.py:one shares its line with text"
+
+
+def test_a_figure_in_one_language_only(mini):
+    replace(mini, QUOTE_ONE, QUOTE_ONE + '\n\n    ![a](a.py:one "caption")', ["en"])
+    assert firsts(check(mini)) == ["docs/zh/a.md:9: figures below a.py:one x0, where docs/en/a.md:9 has a.py:one x1",
+                                   "docs/en/a.md:13: figure a.py:one stands in this language only (1 here, 0 in docs/zh/a.md)"]
+
+
+def test_cells_of_one_name_in_python_and_shell_are_two(mini):
+    mini.put("snippets/a.sh", "# %% one\nls\n")
+    mini.both(textwrap.dedent(PAGE) + '\n```sh\n--8<-- "a.sh:one"\n```\n')
+    assert check(mini) == [] and list(mini.cells("a")) == ["a.py:one", "a.py:two", "a.sh:one"]
+    mini.edit("docs/zh/a.md", "a.sh:one", "a.sh:two")
+    assert firsts(check(mini)) == ["docs/zh/a.md:20: snippets/a.sh has no cell 'two'"]
+
+
+def test_other_fence_info_in_the_other_language(mini):
+    mini.edit("docs/en/a.md", '```python\n--8<-- "a.py:two"', '```python hl_lines="1"\n--8<-- "a.py:two"')
+    assert only_error(mini)[0] == "docs/zh/a.md:15: fence info python, where docs/en/a.md:15 has python hl_lines=\"1\""

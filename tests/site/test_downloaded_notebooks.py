@@ -35,7 +35,7 @@ def test_notebook_runs_alone_and_gives_what_the_page_shows(site, stem, tmp_path)
     path = site / "zh" / stem / f"{file_name(stem)}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     assert any(cell.outputs for cell in notebook.cells if cell.cell_type == "code")
-    client = NotebookClient(notebook, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(tmp_path)}},
+    client = NotebookClient(notebook, timeout=120, coalesce_streams=True, shutdown_kernel="immediate", resources={"metadata": {"path": str(tmp_path)}},
                             extra_arguments=["--InlineBackend.figure_formats=svg"])
     client.execute(env=READER | {"MATPLOTLIBRC": str(STYLE)})
     expected = {address.rpartition(":")[2]: outputs for address, outputs in executed(stem).outputs.items()}

@@ -15,6 +15,7 @@ from press.tags import TAGS
 
 CELL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MARKER = re.compile(r"^# ?%%(.*)$")
+TITLE = re.compile(r"""\s*[^\s="\[\]]*(\s+tags=\[(\s*"[^"]*"\s*(,\s*"[^"]*"\s*)*)?\])?\s*""")  # name and tags behind a marker
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ def read_cells(project, path):
 def _read_cells(name, text):
     """The same, of a text: parsing takes a while, and each quote of a page asks for it."""
     where, suffix = f"snippets/{name}", Path(name).suffix
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if MARKER.match(line)]
+    lines = {number: match[1] for number, line in enumerate(text.splitlines(), 1) if (match := MARKER.match(line))}
+    for line, marker in lines.items():
+        if not TITLE.fullmatch(marker):
+            raise PressError(where, line, f"a marker that cannot be read: {marker.strip()}", 'write `# %% name` or `# %% name tags=["gpu", "warns"]`')
+    for line, marker in lines.items():
+        if not TITLE.fullmatch(marker):
+            raise PressError(where, line, f"a marker that cannot be read:{marker}", 'write `# %% name` or `# %% name tags=["gpu", "warns"]`')
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Without comment_magics, a comment such as `# copy it` would be taken for a command of IPython and uncommented.
@@ -57,7 +64,7 @@ def _read_cells(name, text):
     if len(parts) != len(lines):
         raise PressError(where, 1, f"{len(lines)} cell markers, {len(parts)} cells", "begin each cell with a line `# %% name`, not inside a text")
     found = {}
-    for line, part in zip(lines, parts):
+    for line, part in zip(lines, parts, strict=True):
         cell = _read_cell(where, name, line, part)
         if cell.name in found:
             raise PressError(where, line, f"two cells are called {cell.name!r}, the other in line {found[cell.name].line}", "give one of them another name")

@@ -9,8 +9,8 @@ import yaml
 
 from press.cache import digest
 from press.cells import nearest
-from press.markup import links, masked
-from press.project import SUFFIXES, PressError, read_text
+from press.markup import hidden, links, masked
+from press.project import SUFFIXES, Loader, PressError, read_text
 
 NOT_RUN = {"text"}  # info strings of fences that hold no code
 
@@ -63,9 +63,9 @@ class Page:
                 raise self.error(1, "this front matter is never closed, or does not begin in the first line", "put it between two lines of --- at the top")
             return {}, text, 0
         try:
-            front = yaml.safe_load(match[1] or "")
+            front = yaml.load(match[1] or "", Loader)
         except (yaml.YAMLError, ValueError) as error:
-            raise self.error(1, f"the front matter is not YAML: {str(error).splitlines()[0]}", "put text with a colon in quotation marks") from None
+            raise self.error(1, f"the front matter is not YAML: {getattr(error, 'problem', None) or error}", "put text with a colon in quotation marks") from None
         try:
             digest(front)
         except TypeError:  # the build keys on it
@@ -212,4 +212,6 @@ class Page:
     @cached_property
     def ledger(self):
         """(line, row id) of each row that the page names."""
-        return [(self.line_of(match.start()), row) for match in LEDGER.finditer(self.body) for row in re.split(r"[\s,]+", match["ids"]) if row]
+        comments = sorted(part for part in hidden(self.body) if part[2] == "comment")
+        return [(self.line_of(start), row) for start, end, _ in comments if (match := LEDGER.match(self.body, start, end))
+                for row in re.split(r"[\s,]+", match["ids"]) if row]

@@ -10,16 +10,19 @@ from press.chapters import FIGURE
 from press.errata import PAGE as ERRATA
 from press.glossary import read_glossary
 from press.ledger import check_ledger, read_ledger
-from press.markup import masked
-from press.project import SUFFIXES, PressError, PressErrors
+from press.markup import hidden, masked
+from press.project import SUFFIXES, PressError, PressErrors, files_below
 
+KINDS = {"note", "abstract", "info", "tip", "success", "question", "warning", "failure", "danger", "bug", "example", "quote"}  # of admonitions
+PAGES = (".markdown", ".mdown", ".mkdn", ".mkd", ".ipynb")  # what MkDocs would take for a page too
+ITEM = re.compile(r"[ \t>]*(?:[-*+]|\d+\.)[ \t]")
 TABLE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 
 
 def check(project):
     """Every mistake in the project, as a list of PressError. An empty list means that the site may be built."""
     errors = [error for stem in project.stems() for error in check_chapter(project, stem)]
-    for what in (_check_snippets, _check_links, _check_navigation, _check_words, check_ledger, lambda project: read_glossary(project) and ()):
+    for what in (_check_files, _check_links, _check_navigation, _check_words, check_ledger, lambda project: read_glossary(project) and ()):
         errors += _gather(what, project)
     return list({str(error): error for error in errors}.values())  # what cannot be read is found by several
 
@@ -51,7 +54,7 @@ def check_chapter(project, stem):
         return [error]
     errors = []
     for page in pages:
-        errors += [*_check_cells(page, cells), *_check_headings(page)]
+        errors += [*_check_cells(page, cells), *_check_headings(page), *_check_blocks(page)]
     for page in pages[1:]:
         errors += _check_parity(pages[0], page)
     return errors
@@ -87,8 +90,29 @@ def _check_headings(page):
             yield page.error(line, f"two headings have the id #{identifier}, the other in line {ids[identifier]}", "give one of them another id, in every language")
         ids.setdefault(identifier, line)
     levels = [level for _, level, _, _ in page.headings]
-    if levels.count(1) != 1 or levels[:1] != [1]:
+    first = next((number for number, text in page.prose_lines() if text.strip()), 0)
+    if levels.count(1) != 1 or levels[:1] != [1] or page.headings[0][0] != first:
         yield page.error(page.offset + 1, "a page opens with its one first-level heading", "write `# Title {#id}` first")
+
+
+def _check_blocks(page):
+    """Code that no cell holds, and what Markdown would not read as it is meant."""
+    for start, _, kind in hidden(page.body):
+        if kind == "code":
+            yield page.error(page.line_of(start), "a raw block of code, by its indentation: it is not proven", "move it to a cell and quote it, or put it in a `text` fence")
+    block = []
+    for number, text in [*page.prose_lines(), (0, "")]:
+        bare = re.sub(r"`[^`]*`", "", text)
+        if re.search(r"<(pre|script)\b", bare):
+            yield page.error(number, "raw HTML with code", "move the code to a cell and quote it, or put it in a `text` fence")
+        if re.match(r"\s*!\[.*\]\(\S+\.(py|sh):", text):
+            yield page.error(number, "this figure cannot be read", '![alternative text](section/chapter.py:cell "caption"), with straight quotation marks, on a line of its own')
+        if (match := re.match(r"\s*(?:!!!|\?\?\?\+?)\s+(\w+)", text)) and match[1] not in KINDS:
+            yield page.error(number, f"there is no admonition {match[1]!r}", nearest(match[1], KINDS) + f"there are {', '.join(sorted(KINDS))}")
+        if block and text.strip() and not ITEM.match(block[0]) and not re.match(r"[ \t>]*(#|!!!|\?\?\?|===|<)", block[0]):
+            if ITEM.match(text) or (len(block) > 1 and TABLE.match(text) and "|" in text and "|" in block[-1]):
+                yield page.error(number, "Markdown sees no list or table here, since text stands right above", "put a blank line before it")
+        block = [*block, text] if text.strip() else []
 
 
 def _counts(page):
@@ -134,9 +158,11 @@ def _check_parity(first, other):
         yield from differ(kind, found, counts[kind], "every language has the same, in the same order")
 
 
-def _check_snippets(project):
+def _check_files(project):
     stems = set(project.stems())
-    for path in sorted(path for suffix in SUFFIXES.values() for path in project.snippets.rglob(f"*{suffix}")):
+    for path in (path for code in project.languages for path in files_below(project.docs / code, *PAGES)):
+        yield PressError(project.path(path), None, "this is no chapter", "write Markdown with the ending .md, and code in snippets/")
+    for path in files_below(project.snippets, *SUFFIXES.values()):
         stem = path.relative_to(project.snippets).with_suffix("").as_posix()
         if stem not in stems:
             yield PressError(project.path(path), None, "no chapter quotes this snippet file",
@@ -166,6 +192,9 @@ def _check_links(project):
         for link in page.links:
             path, _, anchor = unquote(link.target).partition("#")
             if re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.IGNORECASE) or (link.kind == "html" and not path.endswith(".md")) or FIGURE.fullmatch(link.target):
+                continue
+            if link.kind == "html":
+                yield page.error(page.line_of(link.start), f"MkDocs does not follow the link {link.target} in raw HTML", f"write [text]({link.target})")
                 continue
             stem = posixpath.normpath(posixpath.join(posixpath.dirname(page.stem), path)).removesuffix(".md") if path else page.stem
             line = page.line_of(link.start)

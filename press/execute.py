@@ -25,7 +25,7 @@ from press.cache import kept
 from press.cells import imported_modules, run_python
 from press.kernels import CONFIG, ENVIRONMENT, STARTUP, STYLE, WARM_PROCESS, Warm, environment
 from press.project import PressError, PressErrors
-from press.run import AGAIN, TIME_LIMIT, Execution, execute_cells
+from press.run import AGAIN, TIME_LIMIT, Execution, NoKernel, execute_cells
 
 
 @cache
@@ -120,7 +120,10 @@ async def _execute_all(project, stems, time_limit, report, warm):
         cells = run_python(project.cells(stem).values())
         async with free:
             with tempfile.TemporaryDirectory(prefix="chapter-", ignore_cleanup_errors=True) as folder:
-                execution = await execute_cells(project, cells, folder, warm, time_limit)
+                try:
+                    execution = await execute_cells(project, cells, folder, warm, time_limit)
+                except NoKernel:
+                    execution = await execute_cells(project, cells, folder, None, time_limit)
             execution.about["packages"] = imported_versions(cells)
             kept(execution_file(project, stem), depends_on(cells), lambda: asdict(execution))
             done[stem] = execution

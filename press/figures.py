@@ -22,6 +22,8 @@ def svg_size(svg):
         root = ET.fromstring(svg)
     except ET.ParseError as error:
         raise ValueError(f"an SVG figure that is not XML: {error}") from None
+    if root.tag != "{http://www.w3.org/2000/svg}svg":
+        raise ValueError('an SVG figure without its name space, xmlns="http://www.w3.org/2000/svg"')
     sizes = [re.fullmatch(r"\s*([\d.]+)\s*(\w*)\s*", root.get(side, "")) for side in ("width", "height")]
     if all(size and size[2] in UNITS for size in sizes):
         return tuple(round(float(size[1]) * UNITS[size[2]]) for size in sizes)

@@ -49,8 +49,9 @@ def glossary_page(project, language):
     names = [project.words(code)["name"] for code in codes]
     rows = [f"| {' | '.join([*names, project.words(language)['meaning']])} |", "|---" * (len(codes) + 1) + "|"]
     for term in sorted(terms(project), key=lambda term: term[project.languages[1 if len(codes) > 1 else 0]].lower()):
-        line, (first, *others) = term[f"line_{language}"].replace("|", "\\|"), (term[code] for code in codes)
-        rows.append(f"| [{first}](../{term['chapter']}.md#{term['anchor']}) | {' | '.join([*others, line])} |")
+        line, (first, *others) = term[f"line_{language}"], (term[code] for code in codes)
+        texts = [f"[{first}](../{term['chapter']}.md#{term['anchor']})", *others, line]
+        rows.append(f"| {' | '.join(text.replace('|', '&#124;' if text is not line else chr(92) + '|') for text in texts)} |")
     return "\n".join(rows)
 
 

@@ -41,6 +41,12 @@ def on_startup(command, dirty):
         gc.disable()  # a build is short and keeps what it makes: looking for garbage costs it a tenth of its time
 
 
+def on_serve(server, config, builder):
+    """Follow the configurations of the languages too."""
+    for code in state["project"].languages:
+        server.watch(str(Path(config.config_file_path).with_name(f"mkdocs.{code}.yml")))
+
+
 def on_shutdown():
     processes.stop()
 
@@ -74,7 +80,7 @@ def on_config(config):
 def _use_book(config, project, language):
     if STAGED not in os.environ:  # one language by itself
         stage.stage(project, report=log.info)
-    pages = state["pages"] = KeptPages(project, language, get_toc, state["warned"].since_last)
+    pages = state["pages"] = KeptPages(project, language, get_toc, state["warned"].since_last, PluginError)
     pages.wrap_index(config.plugins["material/search"])
     config.docs_dir = str(project.book(language))
     config.nav = [{project.title(language, f"{name}/index"): [stage.book_uri(project, stem) for stem in stems]} if name
@@ -120,6 +126,9 @@ def build_language(file, strict, site_dir, site_url, level):
         build(config)
     except SystemExit as error:  # MkDocs' Abort
         return str(error)
+    except Exception as error:  # MkDocs has logged on which page
+        log.debug("", exc_info=True)
+        return f"{type(error).__name__}: {error}"
     return None
 
 
@@ -130,8 +139,8 @@ def on_env(env, config, files):
 def on_pre_page(page, config, files):
     if language := language_of(config):
         pattern, lines = glossary.tooltips(state["project"], language, page.file.src_uri.rpartition(".")[0])
-        config.markdown_extensions[-1] = PressExtension(pattern, lines)
-        state["pages"].wrap(page, files, [pattern.pattern, lines, mkdocs.__version__])
+        config.markdown_extensions[-1] = PressExtension(pattern, lines, "../" * page.url.removeprefix("./").count("/"))
+        state["pages"].wrap(page, files, [pattern.pattern, lines, mkdocs.__version__, page.url])
     return page
 
 

@@ -70,10 +70,11 @@ class KeptPages:
         project, language: whose pages they are.
         get_toc: makes MkDocs' table of contents of the tokens of Python-Markdown.
         heard: gives whether MkDocs has warned since it was last called; None if it cannot warn.
+        error: the exception that fails a build.
     """
 
-    def __init__(self, project, language, get_toc, heard):
-        self.project, self.language, self.get_toc, self.heard, self.used = project, language, get_toc, heard, set()
+    def __init__(self, project, language, get_toc, heard, error):
+        self.project, self.language, self.get_toc, self.heard, self.error, self.used = project, language, get_toc, heard, error, set()
         self.settings = [(project.root / name).read_text(encoding="utf-8") for name in ("mkdocs.yml", "press/language.yml", f"mkdocs.{language}.yml")]
 
     def path(self, kind, page):
@@ -97,7 +98,12 @@ class KeptPages:
 
     def _render(self, page, render, path, what, config, files):
         self.heard()
-        render(config, files)
+        try:
+            render(config, files)
+        except markdown_extension.FormulaError as error:
+            source = self.project.page(self.language, page.file.src_uri.rpartition(".")[0])
+            line, remedy = source.line_of(max(0, source.body.find(error.args[0]))), "write it with the commands of latex2mathml; `aligned` becomes several $$ blocks"
+            raise self.error(str(source.error(line, f"the formula {error.args[0]!r} cannot be set: {error.args[1]}", remedy))) from None
         if self.heard() is False:
             found = {name: getattr(page, name) for name in RENDERED} | {"toc": _tokens(page.toc), "anchors": sorted(page.present_anchor_ids)}
             kept(path, what, lambda: found | {"links": {file.src_uri: anchors for file, anchors in page.links_to_anchors.items()}})

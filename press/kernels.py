@@ -28,7 +28,7 @@ ENVIRONMENT = {
     "MATPLOTLIBRC": str(STYLE), "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
-PASSED = re.compile(r"PATH|(LD|DYLD|CUDA|NVIDIA|OPENBLAS)_\w+|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|PROCESSOR_\w+|NUMBER_OF_PROCESSORS", re.IGNORECASE)
+PASSED = re.compile(r"PATH|(LD|DYLD|CUDA|NVIDIA)_\w+|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|PROCESSOR_\w+|NUMBER_OF_PROCESSORS", re.IGNORECASE)
 
 
 def environment(project, folder):
@@ -70,7 +70,7 @@ class Warm:
     """
 
     def __init__(self, environment, report=print):
-        self.report, self.lock = report, threading.Lock()
+        self.report, self.lock, self.works = report, threading.Lock(), True
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen([sys.executable, "-s", str(WARM_PROCESS)], stdin=theirs, stdout=subprocess.DEVNULL,
@@ -115,15 +115,16 @@ class WarmProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd, **kwargs):
         warm = WarmProvisioner.warm
-        if warm:
+        if warm and warm.works:
             command = [*cmd[cmd.index("-f"):], f"--IPKernelApp.parent_handle={warm.process.pid}"]
             try:
                 self.process = await asyncio.to_thread(warm.fork, command, str(kwargs["cwd"]), kwargs["env"])
                 self.pid = self.pgid = self.process.pid
                 return self.connection_info
             except (OSError, ValueError, psutil.Error) as error:
-                WarmProvisioner.warm = None
-                warm.report(f"kernels cannot be forked here ({error or type(error).__name__}): each is started by itself, which takes longer")
+                if warm.works:  # told of once, however many kernels were asked for meanwhile
+                    warm.works = False
+                    warm.report(f"kernels cannot be forked here ({error or type(error).__name__}): each is started by itself, which takes longer")
         return await super().launch_kernel(cmd, **kwargs)
 
 

@@ -3,6 +3,7 @@
 from press.cells import nearest
 from press.project import PressError, PressErrors, read_yaml
 
+FIELDS = {"id", "note", "verdict", "home", "cell", "said", "today"}
 VERDICTS = ("kept", "expand", "outdated", "wrong", "question")
 
 
@@ -35,6 +36,8 @@ def _problem(project, row, found, sources):
     """What is wrong with a row, or None."""
     if not isinstance(row, dict) or not isinstance(row.get("id"), str):
         return "has no id"
+    if unknown := row.keys() - FIELDS:
+        return f"has {', '.join(sorted(map(str, unknown)))}, which no row has"
     if row["id"] in found:
         return "stands twice"
     if row.get("note") not in sources:

@@ -17,19 +17,26 @@ QUIET = {"pre", "code", "a", "h1", "h2", "h3", "h4", "h5", "h6", "math", "svg", 
 STANDARD_TYPES.update(dict.fromkeys((Token.Name, Token.Operator, Token.Punctuation, Token.Text.Whitespace), ""))
 
 
+class FormulaError(ValueError):
+    """A formula that cannot be set: `args` are its source and what is wrong."""
+
+
 def outputs(source, language, css_class, options, md, **kwargs):
-    """A custom fence of SuperFences: HTML in base64, as theme/notebook.html writes it, kept out of Markdown's sight."""
-    return base64.b64decode(source).decode()
+    """A custom fence of SuperFences: HTML in base64, as theme/notebook.html writes it, kept out of Markdown's sight. Its figures are addressed
+    from the root of the book, which is `root` from this page."""
+    root = next(extension.root for extension in md.registeredExtensions if isinstance(extension, PressExtension))
+    return re.sub('(<(?:img|source) [^>]*?src(?:set)?="|data-other=")assets/figures/', rf"\g<1>{root}assets/figures/", base64.b64decode(source).decode())
 
 
 class PressExtension(Extension):
-    """Of one page: `pattern` and `lines` as glossary.tooltips gives them."""
+    """Of one page: `pattern` and `lines` as glossary.tooltips gives them, `root` the way to the root of the book."""
 
-    def __init__(self, pattern, lines):
+    def __init__(self, pattern, lines, root):
         super().__init__()
-        self.pattern, self.lines = pattern, lines
+        self.pattern, self.lines, self.root = pattern, lines, root
 
     def extendMarkdown(self, md):
+        md.registerExtension(self)
         # After the inline patterns, 20, and before the table of contents, 5: code and outputs are stashed away then, out of reach.
         md.treeprocessors.register(Formulas(md), "formulas", 15)
         md.treeprocessors.register(Tooltips(self.pattern, dict(self.lines)), "tooltips", 14)
@@ -49,7 +56,7 @@ class Formulas(Treeprocessor):
 
 
 def mathml(source, display):
-    """A formula as MathML. Raises ValueError, which names it, if it cannot be set."""
+    """A formula as MathML. Raises FormulaError if it cannot be set."""
     try:
         found = latex2mathml.converter.convert(source, display=display)
     except Exception as error:
@@ -57,7 +64,7 @@ def mathml(source, display):
     else:  # what it does not know it leaves standing
         problem = "an unknown command" if re.search(r"\\|&(?!#?\w+;)|&amp;", found) else ""
     if problem:
-        raise ValueError(f"the formula {source!r} cannot be set: {problem}", source)
+        raise FormulaError(source, problem)
     return found.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
 
 

@@ -33,7 +33,7 @@ LABEL, TARGET = _nested(r"\[", r"\]", r"[^\[\]\x01]"), _nested(r"\(", r"\)", r"[
 UNQUOTED, TITLE = _nested(r"\(", r"\)", r"""[^()'"\x01]"""), r"""(?:"[^\x01]*?"|'[^\x01]*?')"""
 LINK = re.compile(rf"""(?:(?P<image>!)|(?<!!))\[(?P<label>{LABEL})\]\(\s*(?:<(?P<angle>[^<>]*)>\s*(?:'[^']*'|"[^"]*")?|"""
                   rf"(?P<titled>{UNQUOTED}){TITLE}|(?P<plain>{TARGET}))\s*\)")
-USE = re.compile(rf"(?P<image>!?)\[(?P<label>{LABEL})\](?P<it>\s?\[(?P<name>[^\[\]\x01]*)\])?")
+USE = re.compile(rf"(?P<image>!?)\[(?P<label>{LABEL})\](?P<it>\s?\[(?P<name>[^\[\]\x01]*)\](?!\[))?")
 RUN = re.compile(r"[^\n\x01]+")
 DEFINITION = re.compile(r"""(?x)(?<![^\n\x01])[ \t>]*\[(?P<label>[^\[\]\x01]*)\]:\ *(?:\n\ *)?<?(?P<target>[^\s\x01]+?)>?\ *
     (?:\n?\ *(?:"[^\n\x01]*"|'[^\n\x01]*'|\([^\n\x01]*\))\ *)?(?=[\n\x01]|\Z)""")
@@ -102,7 +102,7 @@ def links(text):
 def _link(text, match, kind):
     target = text[slice(*match.span(match.lastgroup))].strip()
     start = text.index(target, match.start(match.lastgroup))
-    return Link(*match.span(), match.span("label"), target, (start, start + len(target)), kind)
+    return Link(match.start("label") - 1 - (kind == "image"), match.end(), match.span("label"), target, (start, start + len(target)), kind)
 
 
 def elements(text, names, indent="[ \t>]*"):

@@ -19,7 +19,7 @@ from press.execute import has_cuda
 from press.kernels import Warm, environment
 from press.project import PressError
 
-pool = warm = stamp = None
+pool = warm = home = stamp = None
 
 
 def start(count):
@@ -55,7 +55,7 @@ def _stamp():
 def start_server(project, address, site_dir, report):
     """Get ready to serve: the first time, raise PressError if the (host, port) is in use, and warm up; later start the whole process again
     if the press was edited, since MkDocs keeps hooks that it loaded."""
-    global warm, stamp
+    global warm, home, stamp
     if pool and stamp != _stamp():
         report("the press was edited: starting again")
         stop()
@@ -69,7 +69,8 @@ def start_server(project, address, site_dir, report):
             raise PressError("mkdocs.yml", None, f"the address {address[0]}:{address[1]} cannot be used: {error.strerror}",
                              "end the server that runs there, or take another port: make serve PORT=8001") from None
         if Warm.possible(has_cuda()):
-            warm = Warm(environment(project, Path(tempfile.mkdtemp(prefix="warm-"))), report)
+            home = tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True)
+            warm = Warm(environment(project, Path(home.name)), report)
 
 
 def stop():
@@ -81,4 +82,5 @@ def stop():
             process.terminate()
     if warm:
         warm.close()
+        home.cleanup()
     pool = warm = None

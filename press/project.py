@@ -36,7 +36,15 @@ class PressErrors(PressError):
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """YAML of MkDocs: its own tags (`!ENV`, names of Python objects), which matter to MkDocs alone, are read as None."""
+    """YAML in which no key stands twice. MkDocs' own tags (`!ENV`, names of Python objects), which matter to MkDocs alone, are read as None."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(key.value if isinstance(key.value, str) else id(key))
+        return super().construct_mapping(node, deep)
 
 
 Loader.add_multi_constructor("", lambda loader, suffix, node: None)
@@ -141,7 +149,7 @@ class Project:
         """Chapters and plain pages that exist in any language: sorted stems such as `foundations/tensors`."""
         return self.once("stems", lambda: sorted({
             path.relative_to(self.docs / language).with_suffix("").as_posix()
-            for language in self.languages for path in (self.docs / language).rglob("*.md")}))
+            for language in self.languages for path in files_below(self.docs / language, ".md")}))
 
     def chapters(self):
         """Stems of the pages that have a snippet file."""
@@ -162,6 +170,13 @@ class Project:
         from press.chapters import Page
 
         return self.once((language, stem), lambda: Page(self, language, stem))
+
+
+def files_below(folder, *suffixes):
+    """The files below a folder, with one of the suffixes if there are any, sorted. Like MkDocs this leaves out what begins with a dot: backups
+    of editors and notebooks."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and (not suffixes or path.suffix in suffixes)
+                  and not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def read_text(project, path):

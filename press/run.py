@@ -1,6 +1,7 @@
 """Running one chapter's cells in a kernel of their own, and making sure that all they gave is what a page can show."""
 
 import asyncio
+import atexit
 import json
 import re
 import tempfile
@@ -36,8 +37,14 @@ class Execution:
     about: dict
 
 
+class NoKernel(PressError):
+    """A kernel that did not start: its ports may have been taken at that moment, so it is worth a second try."""
+
+
 class Client(NotebookClient):
     """A client that notes which cells print after they have ended, from a thread of theirs: nbclient would lose that without a word."""
+
+    stopped = False  # for taking too long
 
     def watch(self):
         """Look at each message of the running kernel. `late` then holds (how many cells had begun when its own did, what it printed)."""
@@ -92,8 +99,9 @@ async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT
         except CellExecutionError as error:
             raise _raised(cells, begun, error) from None
         except (DeadKernelError, RuntimeError, OSError) as error:
-            raise _died(cells, begun, error, time_limit if watchdog and watchdog.done() else None) from None
+            raise _died(cells, begun, error, time_limit if client.stopped else None) from None
         finally:
+            atexit.unregister(client._cleanup_kernel)  # nbclient leaves it there if the kernel has not started
             if watchdog:
                 watchdog.cancel()
         home = variables["HOME"]
@@ -112,6 +120,7 @@ def _printed(cell):
 async def _stop_after(client, seconds):
     """Kill the client's kernel after so many seconds: nbclient then reports a dead kernel, whatever the cell is doing."""
     await asyncio.sleep(seconds)
+    client.stopped = True
     await client.km.shutdown_kernel(now=True)
 
 
@@ -132,7 +141,7 @@ def _raised(cells, begun, error):
 def _died(cells, begun, error, limit):
     """The PressError for a kernel that is gone; `limit` in seconds if it was ended for taking longer."""
     if not begun and not limit:
-        return PressError(f"snippets/{cells[0].path}", None, f"the kernel cannot start: {error or type(error).__name__}", AGAIN)
+        return NoKernel(f"snippets/{cells[0].path if cells else ''}", None, f"the kernel cannot start: {error or type(error).__name__}", AGAIN)
     cell = begun[-1] if begun else cells[0]
     if limit:
         return failure(cell, f"is still running after {limit} s for the whole chapter", "look for a loop that never ends; a chapter should take 20 s at most")

@@ -9,6 +9,7 @@ import posixpath
 import re
 from dataclasses import asdict
 from functools import cache
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ from press.cache import evict, kept, write_changed
 from press.check import raise_mistakes
 from press.execute import execute, execution_file
 from press.figures import DARK_PNG, figure_files
+from press.project import files_below
 from press.records import fresh_records
 from press.run import failure
 from press.tags import TAGS
@@ -75,7 +77,7 @@ def _sources():
 def stage_language(project, language, executions):
     """{address in the book: content} of one language. What else lies in its folder, such as pictures, goes along."""
     docs = project.docs / language
-    files = {path.relative_to(docs).as_posix(): path.read_bytes() for path in docs.rglob("*") if path.is_file() and path.suffix != ".md"}
+    files = {path.relative_to(docs).as_posix(): path.read_bytes() for path in files_below(docs) if path.suffix != ".md"}
     for stem in project.stems():
         if stem not in executions:
             files[f"{stem}.md"] = _plain_page(project, language, stem)
@@ -101,6 +103,8 @@ def _linked(project, text, stem):
 
 
 def _front_matter(front):
+    """Front matter for MkDocs; Material writes title and description into HTML as they stand."""
+    front = {name: escape(value) if name in ("title", "description") else value for name, value in front.items()}
     return f"---\n{yaml.safe_dump(front, allow_unicode=True, sort_keys=False)}---\n" if front else ""
 
 
@@ -155,14 +159,13 @@ def _chapter(project, page, execution):
 
 
 def _figure(project, stem, told, kind, data, files):
-    """Put the files of a figure into `files`: their addresses from the page that the chapter becomes, and the size."""
+    """Put the files of a figure into `files`: their addresses in the book, and the size."""
     try:
         addresses, contents, (width, height) = figure_files(kind, data)
     except ValueError as error:
         raise failure(project.cells(stem)[told.address], f"shows {error}", "draw it with matplotlib, or say in the picture how large it is") from None
     files |= {uri: content.decode() if kind == "image/svg+xml" else "\0" + base64.b64encode(content).decode() for uri, content in contents.items()}
-    up = "../" * (stem.count("/") + (posixpath.basename(stem) != "index"))
-    return {"width": width, "height": height} | {name: up + uri for name, uri in addresses.items()}
+    return {"width": width, "height": height} | addresses
 
 
 def _notes(words, told):

@@ -56,43 +56,55 @@ TINY = [
 ]
 
 
-def html(text, language, stem):
-    """The HTML of a page's Markdown, with the tooltips of TINY."""
-    return markdown.markdown(text, extensions=["md_in_html", "pymdownx.arithmatex", PressExtension(*tooltips(TINY, language, stem))],
-                             extension_configs={"pymdownx.arithmatex": {"generic": True}})
+@pytest.fixture
+def html(tmp_path):
+    """A function that gives the HTML of a page's Markdown, with the tooltips of TINY."""
+    project = Mini(tmp_path)
+    project.put("glossary.yml", yaml.safe_dump(TINY, allow_unicode=True))
+
+    def convert(text, language, stem):
+        extensions = ["md_in_html", "pymdownx.arithmatex", PressExtension(*tooltips(project, language, stem), "")]
+        return markdown.markdown(text, extensions=extensions, extension_configs={"pymdownx.arithmatex": {"generic": True}})
+
+    return convert
 
 
-def test_tooltip_on_the_first_mention_in_running_text_only():
+def test_tooltip_on_the_first_mention_in_running_text_only(html):
     found = html("## 张量\n\n`张量` [张量](b.md) $张量$ 一个张量，又一个张量。\n\n- 张量", "zh", "c")
     assert '一个<abbr title="一块数字">张量</abbr>，又一个张量。' in found and found.count("<abbr") == 1
 
 
-def test_tooltip_in_english_minds_the_ends_of_words_and_quotes():
+def test_tooltip_in_english_minds_the_ends_of_words_and_quotes(html):
     assert html("tensors, Tensor", "en", "c") == '<p>tensors, <abbr title="numbers &quot;here&quot;">Tensor</abbr></p>'
 
 
-def test_tooltips_of_several_terms_keep_the_text_between_them():
+def test_tooltips_of_several_terms_keep_the_text_between_them(html):
     assert html("*an* axis, a tensor product of a tensor, *and a tensor*.", "en", "c") == (
         '<p><em>an</em> axis, a <abbr title="product">tensor product</abbr> of a <abbr title="numbers &quot;here&quot;">tensor</abbr>, '
         "<em>and a tensor</em>.</p>")
 
 
-def test_no_tooltip_at_home_nor_for_ordinary_words():
+def test_no_tooltip_at_home_nor_for_ordinary_words(html):
     assert html("张量 轴", "zh", "a") == "<p>张量 轴</p>"
     assert html("轴", "zh", "c") == "<p>轴</p>"
 
 
-def test_the_longest_term_wins():
+def test_the_longest_term_wins(html):
     assert html("张量积", "zh", "c") == '<p><abbr title="积">张量积</abbr></p>'
     assert html("张量积", "zh", "b") == "<p>张量积</p>"
 
 
-def test_no_tooltip_in_what_the_press_adds_nor_in_raw_html():
+def test_no_tooltip_in_what_the_press_adds_nor_in_raw_html(html):
     """The old marking went on inside the foot of a page, and so used up the first mention."""
     for quiet in ('<p class="executed-by" data-search-exclude>张量</p>', '<p class="chapter-meta" data-search-exclude markdown>*张量*</p>',
                   '<div class="outputs"><pre>张量</pre></div>'):
         found = html(f"{quiet}\n\n一个张量", "zh", "c")
         assert found.endswith('<p>一个<abbr title="一块数字">张量</abbr></p>') and found.count("<abbr") == 1
+
+
+def test_no_tooltip_on_pages_that_are_lists_of_terms_and_claims(html):
+    for stem in ("appendix/glossary", "appendix/errata"):
+        assert html("张量", "zh", stem) == "<p>张量</p>"
 
 
 @pytest.mark.parametrize("change, problem", [

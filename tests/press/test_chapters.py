@@ -151,7 +151,14 @@ def test_two_cells_of_one_name(mini):
     assert only_error(mini)[0] == "snippets/a.py:5: two cells are called 'one', the other in line 1"
 
 
-@pytest.mark.parametrize("name", ["", " Bad Name", " under_score", " two-", " 张量"])
+@pytest.mark.parametrize("marker", [" Bad Name", ' one tags="gpu"', " one tags=[gpu]", ' one tags=["gpu"', ' one tag=["gpu"]', " one [markdown]", ' tags=["gpu"] one'])
+def test_marker_that_cannot_be_read(mini, marker):
+    mini.put("snippets/a.py", f"# %%{marker}\n1\n")
+    place, remedy = only_error(mini)
+    assert place == f"snippets/a.py:1: a marker that cannot be read: {marker.strip()}" and "# %% name" in remedy
+
+
+@pytest.mark.parametrize("name", ["", " Bad", " under_score", " two-", " 张量"])
 def test_name_that_is_none(mini, name):
     mini.put("snippets/a.py", f"# %%{name}\n1\n")
     assert only_error(mini)[0].startswith("snippets/a.py:1: ") and "is not a cell's name" in only_error(mini)[0]
@@ -338,17 +345,18 @@ def test_front_matter_in_every_form_that_mkdocs_reads(mini, front, ends, mark):
     ("\n---\ntitle: A\n---\n", "this front matter is never closed, or does not begin in the first line"),
     ("---\ntitle: A\n----\n", "this front matter is never closed, or does not begin in the first line"),
     ("---\n- A\n---\n", "the front matter is not a list of `name: value`"), ("---\nA\n---\n", "the front matter is not a list of `name: value`"),
-    ("---\n{title: A\n---\n", "the front matter is not YAML: while parsing a flow mapping"),
-    ("---\ntitle: !!python/object:x A\n---\n", "the front matter is not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object:x'"),
+    ("---\n{title: A\n---\n", "the front matter is not YAML: "),
+    ("---\ntitle: !!python/object:x A\n---\n", "the title is None, which YAML does not read as text"),
+    ("---\ntitle: A\ntitle: B\n---\n", "the front matter is not YAML: 'title' stands twice"),
     ("---\ntitle: 1\n---\n", "the title is 1, which YAML does not read as text"), ("---\ntitle: yes\n---\n", "the title is True, which YAML does not read as text"),
     ("---\ntitle:\n---\n", "the title is None, which YAML does not read as text"), ("---\ndescription: 2.0\n---\n", "the description is 2.0, which YAML does not read as text"),
     ("---\n1: A\ntitle: A\n---\n", "a name in the front matter is not text"), ("---\nx: {2024-01-01: A}\n---\n", "a name in the front matter is not text"),
-    ("---\ntitle: A\0\n---\n", "the front matter is not YAML: unacceptable character #x0000: special characters are not allowed"),
+    ("---\ntitle: A\0\n---\n", "the front matter is not YAML: "),
 ])
 def test_front_matter_that_mkdocs_would_read_as_something_else(mini, front, problem):
     (mini.docs / "en/a.md").write_text(front + textwrap.dedent(PAGE).split("---\n")[2], encoding="utf-8")
     place, remedy = only_error(mini)
-    assert place == f"docs/en/a.md:1: {problem}" and remedy
+    assert place.startswith(f"docs/en/a.md:1: {problem}") and remedy
 
 
 @pytest.mark.parametrize("label, alt", [("a [b] c", "a [b] c"), ("a [b [c]]", "a [b [c]]"), (r"a \] b", "a ] b"), ("a\nb", "a b"), ("`x[0]`", "`x[0]`"), ("(x) *y*", "(x) *y*")])

@@ -50,7 +50,7 @@ def test_links_that_lead_somewhere_or_are_none(linked, link):
     ("[x](more/file.tx)", 19, "the link more/file.tx leads to no file", "its ending .md"), ("[x](more/b)", 19, "the link more/b leads to no file", "its ending .md"),
     ("[x](/zh/a/)", 19, "the link /zh/a/ leads to no file", "relative to this page"), ("![x](x.png)", 19, "the link x.png leads to no file", ""),
     ("x\n\n[x]: nowhere.md", 21, "the link nowhere.md leads to no page", ""), ("x\n[a\nb](nowhere.md)", 20, "the link nowhere.md leads to no page", ""),
-    ('<a href="nowhere.md">x</a>', 19, "the link nowhere.md leads to no page", ""), ("!!! note\n\n    - [x](nowhere.md)", 21, "the link nowhere.md leads to no page", ""),
+    ('<a href="a.md">x</a>', 19, "MkDocs does not follow the link a.md in raw HTML", "write [text](a.md)"), ("!!! note\n\n    - [x](nowhere.md)", 21, "the link nowhere.md leads to no page", ""),
     ("| a | b |\n|---|---|\n| 1 | [x](nowhere.md) |", 21, "the link nowhere.md leads to no page", ""), ("[x](now%20here.md)", 19, "the link now%20here.md leads to no page", ""),
     ("[![x](x.png)](more/b.md)", 19, "the link x.png leads to no file", ""),
 ])
@@ -91,6 +91,8 @@ def test_navigation_names_every_page_once(linked):
     ("glossary.yml", "- {zh: 零}", "glossary.yml: the term '零' has no en"), ("glossary.yml", "- zh: x: y", "glossary.yml:1: this is not YAML: "),
     ("glossary.yml", GLOSSARY.replace("anchor: b", "anchor: z"), "glossary.yml: the term 'letter' points to a#z, which does not exist"),
     ("glossary.yml", GLOSSARY.replace("letter", "Nought"), "glossary.yml: the term 'Nought' stands twice"),
+    ("ledger.yml", LEDGER.replace("home: a,", "home: a, home: b,"), "ledger.yml:4: this is not YAML: 'home' stands twice"),
+    ("glossary.yml", GLOSSARY.replace("en: letter", "zh: 乙, en: letter"), "glossary.yml:3: this is not YAML: 'zh' stands twice"),
     ("mkdocs.yml", "a: b: c", "mkdocs.yml:1: this is not YAML"),
     ("mkdocs.en.yml", "extra: {strings: {}}", "mkdocs.en.yml: extra.strings lacks errata, foot, "), ("mkdocs.en.yml", "", "mkdocs.en.yml: extra.strings lacks errata, foot, "),
 ])

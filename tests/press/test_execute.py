@@ -70,7 +70,7 @@ def test_cell_that_fails(mini, code, tags, problem, remedy):
 
 def test_a_cell_whose_output_depends_on_the_machine_may_show_a_place_in_memory(mini):
     mini.cell("print(object())\nobject()\n", ' tags=["timing"]')
-    assert [text.partition(" at 0x")[0] for text in run(mini)["it"]] == ["<object object", "<object object"]
+    assert [text.partition(" at 0x")[0] for text in run(mini)["it"]] == ["<object object", "<object"]
 
 
 def test_cell_that_prints_while_another_runs(mini):

@@ -1,26 +1,32 @@
-"""Weaving, records and downloads, on executions made up for the purpose: no kernel runs here."""
+"""Weaving, figures and records, on executions made up for the purpose: no kernel runs here."""
 
-import ast
+import base64
+import io
 import json
 import re
 
 import nbformat
 import pytest
+from PIL import Image
 
 from press import records
-from press.chapters import PressError
-from press.execute import STYLE, Execution, run_python
-from press.export import guard, notebook, plain_markdown, script
-from press.weave import DARK, content_name, dark_twin, image_kind, reading_minutes, slim, still_twin, svg_size, weave
+from press.cells import run_python
+from press.figures import DARK, DARK_PNG, content_name, dark_twin, figure_files, slim, still_twin, svg_size
+from press.kernels import STYLE
+from press.project import PressError
+from press.run import Execution
+from press.weave import reading_minutes, split_title, weave
+from tests.tiny import PAGE
 
-ABOUT = {"device": "CPU", "torch": "2", "torchvision": "0", "python": "3", "cuda": None, "seconds": 1.0}
+ABOUT = {"device": "CPU", "torch": "2", "torchvision": "0", "python": "3", "cuda": None, "seconds": 1.0, "cpu": 1.0}
 TEXT = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "1"}}
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt"><path stroke="#1f2328"/></svg>'
 PICTURE = {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": SVG, "text/plain": "<Figure>"}}
 
 
 def execution(**outputs):
-    return Execution({"one": [TEXT], "two": [], **outputs}, dict(ABOUT))
+    """An execution of a.py, by the names of its cells."""
+    return Execution({f"a.py:{name}": found for name, found in {"one": [TEXT], "two": [], **outputs}.items()}, dict(ABOUT))
 
 
 def test_weave_keeps_prose_and_cells_in_order(mini):
@@ -47,9 +53,60 @@ def test_description_without_a_figure(mini):
 
 def test_svg_size_in_css_pixels():
     assert svg_size(SVG) == (96, 48)
-    assert svg_size('<svg width="10px" height="20">') == (10, 20)
-    with pytest.raises(ValueError, match="without width"):
-        svg_size('<svg height="1">')
+
+
+def svg(attributes, inside="", space="http://www.w3.org/2000/svg"):
+    return f'<svg xmlns="{space}" {attributes}>{inside}</svg>'
+
+
+@pytest.mark.parametrize("attributes, size", [
+    ('width="10px" height="20"', (10, 20)), ("width='1in' height='2.54cm'", (96, 96)), ('width="25.4mm" height="6pc"', (96, 96)), ('width=" 10 " height="20 px"', (10, 20)),
+    ('width="10.4" height="10.6"', (10, 11)), ('viewBox="0 0 30 40"', (30, 40)), ('viewBox="-5,-5,30.2,40"', (30, 40)), ('viewBox=" 0 0  30\n40 "', (30, 40)),
+    ('width="100%" height="100%" viewBox="0 0 30 40"', (30, 40)), ('width="10em" height="2em" viewBox="0 0 30 40"', (30, 40)), ('width="10" viewBox="0 0 30 40"', (30, 40)),
+    ('width="auto" height="auto" viewBox="0 0 3e1 4e1"', (30, 40)),
+])
+def test_svg_size_in_every_form_that_svg_allows(attributes, size):
+    assert svg_size(svg(attributes)) == size
+    assert svg_size("<?xml version='1.0'?>\n<!DOCTYPE svg>\n<!-- width='7' -->" + svg(attributes, "<rect width='1' height='1'/>")) == size
+
+
+@pytest.mark.parametrize("attributes", ["", 'height="1"', 'viewBox="0 0 30"', 'viewBox="0 0 0 40"', 'viewBox="0 0 -1 40"', 'viewBox="a b c d"', 'width="100%" height="3em"', 'viewBox="0 0 nan 1"'])
+def test_svg_that_says_no_size(attributes):
+    with pytest.raises(ValueError, match="an SVG figure without width and height, or a viewBox"):
+        svg_size(svg(attributes, "<rect width='1' height='1'/>"))
+
+
+def test_svg_that_is_none():
+    for text in ("", "<svg", "<svg></p>", "<svg>&nbsp;</svg>", "not XML"):
+        with pytest.raises(ValueError, match="an SVG figure that is not XML"):
+            svg_size(text)
+    for text in ("<svg width='1' height='1'/>", svg("width='1' height='1'", space="http://x"), "<html/>"):
+        with pytest.raises(ValueError, match="without its name space"):
+            svg_size(text)
+
+
+def png(colour, size=(3, 2), kind="PNG"):
+    """A picture of one colour, in base64."""
+    Image.new("RGB", size, colour).save(file := io.BytesIO(), kind)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_figures_become_files_named_by_content_with_their_twins():
+    addresses, files, size = figure_files("image/svg+xml", {"image/svg+xml": SVG})
+    assert set(addresses) == {"src", "dark"} and size == (96, 48)
+    assert files[addresses["dark"]] == SVG.replace("#1f2328", DARK["#1f2328"]).encode() and files[addresses["src"]] == SVG.encode()
+    moving = SVG.replace("<path", "<style>@keyframes k{}</style><path")
+    addresses, files, _ = figure_files("image/svg+xml", {"image/svg+xml": moving})
+    assert set(addresses) == {"src", "dark", "still", "dark_still"} and b"animation:none" in files[addresses["dark_still"]]
+    assert all(re.fullmatch(r"assets/figures/[0-9a-f]{16}\.svg", uri) for uri in files) and len(files) == 4
+
+
+def test_a_picture_of_pixels_keeps_its_bytes_and_may_have_a_dark_twin():
+    addresses, files, size = figure_files("image/png", {"image/png": png("white"), DARK_PNG: png("black")})
+    assert size == (3, 2) and files == {addresses["src"]: base64.b64decode(png("white")), addresses["dark"]: base64.b64decode(png("black"))}
+    assert set(figure_files("image/jpeg", {"image/jpeg": png("white", kind="JPEG")})[1]) == {f"assets/figures/{content_name(base64.b64decode(png('white', kind='JPEG')))}.jpg"}
+    with pytest.raises(ValueError, match="a picture that cannot be read"):
+        figure_files("image/png", {"image/png": base64.b64encode(b"no picture").decode()})
 
 
 def test_dark_twin_exchanges_the_inks_and_nothing_else():
@@ -87,7 +144,6 @@ def test_every_colour_of_a_figure_can_be_seen_in_light_and_in_dark():
 def test_figures_are_addressed_by_content():
     assert content_name(b"a") != content_name(b"b") and re.fullmatch(r"[0-9a-f]{16}", content_name(b"a"))
     assert "metadata" not in slim("<svg><metadata>\n<x/></metadata></svg>")
-    assert image_kind(PICTURE) == "image/svg+xml" and image_kind(TEXT) is None
 
 
 def test_reading_minutes_grow_with_the_longer_language(mini):
@@ -103,7 +159,7 @@ def put_record(mini, stem="a", cell="two", source=None):
     cells = run_python(mini.cells(stem).values())
     digest = source or records.source_digest(cells, next(c for c in cells if c.name == cell))
     about = {"device": "NVIDIA Test", "torch": "2", "torchvision": "0", "python": "3", "cuda": "13", "date": "2026-01-02"}
-    mini.put(f"outputs/{stem}.json", json.dumps({"cells": {cell: {"source": digest, "about": about, "outputs": [TEXT]}}}))
+    mini.put(f"outputs/{stem}.json", json.dumps({"cells": {f"{stem}.py:{cell}": {"source": digest, "about": about, "outputs": [TEXT]}}}))
 
 
 def gpu_cell(mini):
@@ -111,7 +167,7 @@ def gpu_cell(mini):
 
 
 def statuses(mini, outputs):
-    woven = weave(mini, "zh", "a", Execution(outputs, dict(ABOUT)))
+    woven = weave(mini, "zh", "a", Execution({f"a.py:{name}": found for name, found in outputs.items()}, dict(ABOUT)))
     return {cell.metadata.press.name: (cell.metadata.press.status, len(cell.outputs)) for cell in woven.cells if cell.cell_type == "code"}
 
 
@@ -141,11 +197,11 @@ def test_record_of_changed_source_is_stale_and_not_shown(mini, old, new):
     path.write_text(path.read_text().replace(old, new))
     assert statuses(mini, {"one": [TEXT]})["two"] == ("not-run", 0)
     assert [str(error).split("\n")[0] for error in records.stale_records(mini)] == [
-        "outputs/a.json: the record of 'two' is stale: its source has changed"]
+        "outputs/a.json: the record of 'a.py:two' is stale: its source has changed"]
 
 
 def test_record_of_a_chapter_that_is_gone_is_stale(mini):
-    mini.put("outputs/b.json", json.dumps({"cells": {"x": {"source": "", "outputs": [], "about": {"device": "", "date": ""}}}}))
+    mini.put("outputs/b.json", json.dumps({"cells": {"b.py:x": {"source": "", "outputs": [], "about": {"device": "", "date": ""}}}}))
     assert len(records.stale_records(mini)) == 1
 
 
@@ -165,78 +221,11 @@ def test_record_refuses_where_there_is_no_cuda(mini, monkeypatch):
 
 def test_record_writes_what_the_gpu_cells_gave(mini, monkeypatch):
     gpu_cell(mini)
-    ran = Execution({"one": [TEXT], "two": [TEXT]}, ABOUT | {"cuda": "13", "device": "NVIDIA Test"})
+    ran = Execution({"a.py:one": [TEXT], "a.py:two": [TEXT]}, ABOUT | {"cuda": "13", "device": "NVIDIA Test"})
     monkeypatch.setattr(records, "has_cuda", lambda: True)
     monkeypatch.setattr(records, "execute", lambda project, stems, report: {stem: ran for stem in stems})
     lines = []
     records.record(mini, lines.append)
     assert lines == ["recorded 1 cells of a on NVIDIA Test"]
-    assert records.read_records(mini, "a").keys() == {"two"} and records.stale_records(mini) == []
+    assert records.read_records(mini, "a").keys() == {"a.py:two"} and records.stale_records(mini) == []
     assert statuses(mini, {"one": [TEXT]})["two"] == ("recorded", 1)
-
-
-# --- downloads -----------------------------------------------------------------------------------------------------
-
-
-def test_plain_markdown_is_what_jupyter_shows():
-    text = """\
-# Title {#title}
-
-<!-- ledger: n0-01 -->
-
-!!! note "Look"
-
-    First.
-
-    - [a chapter](../b.md#c), [a page](https://pytorch.org)
-
-After `{#code}`.
-
-```text
-!!! note [kept](as.md)
-```"""
-    assert plain_markdown(text) == """\
-# Title
-
-> **Look**
->
-> First.
->
-> - a chapter, [a page](https://pytorch.org)
-
-After `{#code}`.
-
-```text
-!!! note [kept](as.md)
-```"""
-
-
-def test_notebook_goes_on_past_cells_that_need_a_gpu(mini):
-    gpu_cell(mini)
-    found = nbformat.reads(notebook(weave(mini, "zh", "a", Execution({"one": [TEXT]}, dict(ABOUT)))), as_version=4)
-    nbformat.validate(found)
-    tags = {cell.metadata.name: cell.metadata.tags for cell in found.cells if cell.cell_type == "code"}
-    assert tags == {"one": [], "two": ["gpu", "raises-exception"]}
-    assert "press" not in str(found.metadata)
-
-
-@pytest.mark.parametrize("tags, expected", [
-    ("", "x = 1\n"), ('"raises-exception"', "try:  # meant to fail\n    x = 1\nexcept Exception as error:\n    print(f'{type(error).__name__}: {error}')\n"),
-    ('"gpu"', "if torch.cuda.is_available():  # needs an NVIDIA GPU\n    x = 1\n"),
-    ('"network"', "if '--network' in sys.argv:  # needs a download: run this script with --network\n    x = 1\n"),
-])
-def test_script_guards_what_may_not_run(mini, tags, expected):
-    mini.cell("x = 1\n", f" tags=[{tags}]")
-    assert guard(mini.cells("a")["a.py:it"]) == expected
-
-
-def test_guard_refuses_to_change_a_text_of_several_lines(mini):
-    mini.cell('x = """a\nb"""\n', ' tags=["gpu"]')
-    with pytest.raises(PressError, match="snippets/a.py:1: cell 'it' has a text of several lines"):
-        guard(mini.cells("a")["a.py:it"])
-
-
-def test_script_is_python_with_the_prose_as_comments(mini):
-    text = script(mini.page("zh", "a"), mini.cells("a"))
-    ast.parse(text)
-    assert "# # A\n" in text and "# %% one\nx = 1\nx\n" in text

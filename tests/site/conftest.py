@@ -41,14 +41,14 @@ def address(built):
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory):
-    """The `.cache` that a build of the tiny site leaves."""
+    """A tiny site that has been built, into the folder `site` beside it. Not to be changed."""
     project = TinySite(tmp_path_factory.mktemp("warm") / "project")
     done = build(project.root.with_name("site"), root=project.root)
     assert done.returncode == 0, said(done)[-3000:]
-    return project.cache
+    return project
 
 
 @pytest.fixture
 def tiny_site(tmp_path, warm):
     """A project of one tiny chapter, already built once, so that only what a test changes has to be executed."""
-    return TinySite(tmp_path / "project", warm)
+    return TinySite(tmp_path / "project", warm.cache)

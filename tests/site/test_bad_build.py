@@ -45,7 +45,7 @@ def refused(tmp_path_factory, warm):
     """{what it is: what a build says of a chapter with it}: all that execution finds in one build, and one more for each picture, which staging reads."""
     names, found = list(CANNOT_BE_SHOWN), {}
     for group in [[name for name in names if "picture" not in name], *([name] for name in names if "picture" in name)]:
-        project = TinySite(tmp_path_factory.mktemp("refused") / "project", warm)
+        project = TinySite(tmp_path_factory.mktemp("refused") / "project", warm.cache)
         for number, name in ((names.index(name), name) for name in group):
             (project.snippets / f"no{number}.py").write_text(f"# %% fine\n\n# %% it\n{CANNOT_BE_SHOWN[name][0]}\n", encoding="utf-8")
             quotes = "\n\n".join(f'```python\n--8<-- "no{number}.py:{cell}"\n```' for cell in ("fine", "it"))

@@ -5,6 +5,8 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbconvert.filters import markdown2html_mistune
 
 from tests.building import TinySite, built, outputs_of, page_file, printed, soup, target
 
@@ -90,6 +92,43 @@ Noughts. Nought, and nought, and **nought**.
 """
 
 
+DRAWN = """\
+import matplotlib.pyplot as plt
+plt.plot([1, 2])
+plt.show()
+"""
+DOWNLOADED = """\
+A [leaf
+tensor](a.md#b "of the
+site"), a [note][ref], an <a href="a.md">anchor</a>, [PyTorch
+itself](https://pytorch.org/docs/) and `layers[0](x)`, `{#id}`, `<!-- c -->`{ .attribute }.
+
+!!! note inline end "Outer `a[1](y)`"
+
+    !!! tip
+
+        Inner [link](names.md).
+
+\tTabbed body.
+
+??? question "Folded"
+    Answer.
+
+=== "First tab"
+
+    In the tab.
+
+Costs $5 or `$x$`; the formula $x^2$.
+
+```text
+!!! note
+    [kept](a.md) {#kept}
+```
+
+[ref]: names.md#names
+"""
+
+
 def quote(stem, names):
     return "\n\n".join(f'```python\n--8<-- "{stem}.py:{name}"\n```' for name in names)
 
@@ -113,6 +152,9 @@ def project(tmp_path_factory):
     project.both(f"# Pictures {{#pictures}}\n\n{quote('pictures', ['box'])}\n\n{below}\n", "pictures")
     project.put("snippets/updates.py", f"# %% first\n{UPDATED}\n# %% second\nhandle.update('after')\nprint('second')\n\n# %% third\n{THREAD}")
     project.both(f"# Updates {{#updates}}\n\n{quote('updates', ['first', 'second', 'third', 'fourth'])}\n", "updates")
+    project.put("snippets/down.py", f"# %% drawn\n{DRAWN}\n# %% called tags=[\"raises-exception\"]\n{{}}['[l](a.md)']\n")
+    below = '![a line](down.py:drawn "a *caption* [1]")'
+    project.both(f"# Down {{#down}}\n\n{DOWNLOADED}\n{quote('down', ['drawn'])}\n{below}\n\n{quote('down', ['called'])}\n", "down")
     project.site = project.root.with_name("site")
     built(project.site / "en", root=project.root, file="mkdocs.en.yml")
     return project
@@ -196,6 +238,41 @@ def test_a_term_is_explained_at_its_first_mention_in_running_text_alone(project)
     assert {text: mark["title"] for text, mark in marks.items()} == {"Nought": 'a "line" & more', "title": "of a note"}
     assert marks["Nought"].parent.get_text() == "Noughts. Nought, and nought, and nought."
     assert marks["title"].find_parent(class_="admonition-title")
+
+
+def downloaded(project):
+    return nbformat.read(project.site / "en/down/pytorch-down.ipynb", as_version=4)
+
+
+def test_a_downloaded_notebook_has_plain_prose(project):
+    """As Jupyter renders it: no link into a site that is not there, over one line or two; no notation of Material's; code as it was."""
+    cells = [cell for cell in downloaded(project).cells if cell.cell_type == "markdown"]
+    page = BeautifulSoup("\n".join(markdown2html_mistune(cell.source) for cell in cells), "html.parser")
+    assert [link["href"] for link in page.select("a[href]") if "anchor-link" not in link.get("class", ())] == ["https://pytorch.org/docs/"]
+    assert [code.get_text() for code in page.select("p code, blockquote code")] == ["layers[0](x)", "{#id}", "<!-- c -->", "a[1](y)", "$x$"]
+    assert page.pre.get_text().rstrip() == "!!! note\n    [kept](a.md) {#kept}"
+    page.pre.extract()
+    text = " ".join(page.get_text().split())
+    for words in ("A leaf tensor, a note, an anchor, PyTorch itself and", "Inner link.", "Tabbed body.", "Folded", "Answer.", "First tab", "In the tab.", "the formula $x^2$"):
+        assert words in text, text
+    assert not re.search(r"!!!|\?\?\?|===|attribute|\]\(|\.md", text.replace("layers[0](x)", "").replace("a[1](y)", "")), text
+    for words in ("Inner link.", "Tabbed body.", "Answer.", "In the tab."):
+        assert any(words in quote.get_text() for quote in page.select("blockquote")), words
+
+
+def test_a_downloaded_script_has_plain_prose_too(project):
+    script = (project.site / "en/down/pytorch-down.py").read_text(encoding="utf-8")
+    prose = " ".join(line.lstrip("#> ") for line in script.splitlines() if line.startswith("#"))
+    assert "A leaf tensor, a note, an anchor" in prose and "`layers[0](x)`" in prose
+    assert not re.search(r"\]\((?!https:)(?!x\)|y\)|a\.md\) \{#kept)", prose), prose
+    assert "{}['[l](a.md)']" in script
+
+
+def test_a_downloaded_figure_has_a_light_ground_in_a_dark_notebook(project):
+    """What matplotlib said of it for notebooks goes along: its ink is dark and its ground transparent."""
+    cells = {cell.metadata.get("name"): cell for cell in downloaded(project).cells}
+    output = next(output for output in cells["drawn"].outputs if "image/svg+xml" in output.get("data", ()))
+    assert output.metadata == {"needs_background": "light"}
 
 
 def test_search_finds_prose_and_code_and_no_outputs(project):

@@ -38,7 +38,7 @@ print(datetime.datetime.fromtimestamp(0), __doc__, sorted(name for name in globa
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory, warm):
     """A tiny site with a chapter that draws, warns and says what its kernel is like, not executed yet."""
-    project = TinySite(tmp_path_factory.mktemp("chapter") / "project", warm)
+    project = TinySite(tmp_path_factory.mktemp("chapter") / "project", warm.cache)
     (project.snippets / "b.py").write_text(CHAPTER, encoding="utf-8")
     quotes = [f'```python\n--8<-- "b.py:{name}"\n```' for name in ("paths", "figure", "warned", "failed", "said")]
     project.both("# B {#b}\n\n" + "\n\n".join(quotes).replace('b.py:figure"\n```', 'b.py:figure"\n```\n![a line](b.py:figure "drawn")'), "b")

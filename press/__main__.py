@@ -5,6 +5,7 @@ import sys
 from functools import partial
 
 from press import check, execute, ledger, stage, tags
+from press.cells import nearest
 from press.project import PressError, Project
 
 
@@ -26,6 +27,8 @@ def main(arguments):
         if command == ["ledger"]:
             print(ledger.summary(project))
         elif command == ["execute"]:
+            for stem in set(stems).difference(project.chapters()):
+                raise PressError(f"snippets/{stem}.py", None, "there is no such chapter", nearest(stem, project.chapters()) + "name it as section/chapter")
             execute.execute(project, stems or project.chapters())
         elif command == ["outputs"]:
             print(json.dumps(outputs(project), indent=1, sort_keys=True))

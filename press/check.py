@@ -112,7 +112,7 @@ def _check_blocks(page):
         if block and text.strip() and not ITEM.match(block[0]) and not re.match(r"[ \t>]*(#|!!!|\?\?\?|===|<)", block[0]):
             if ITEM.match(text) or (len(block) > 1 and TABLE.match(text) and "|" in text and "|" in block[-1]):
                 yield page.error(number, "Markdown sees no list or table here, since text stands right above", "put a blank line before it")
-        block = [*block, text] if text.strip() else []
+        block = [*block, text] if text.strip(" \t>") else []
 
 
 def _counts(page):

@@ -12,8 +12,8 @@ from press.project import PressError
 from press.tags import TAGS
 from press.weave import code_cell, markdown_cell, number_cells
 
-GUARDS = {tag: what.guard for tag, what in TAGS.items() if what.guard}  # tag -> (what the script puts before, behind) the cell's code
 AWAY = r"(?:[A-Za-z][A-Za-z0-9+.-]*:|//)"  # begins an address that is not the site's
+FUTURE = re.compile(r"(?m)^from __future__ import .*$")
 NOTE = re.compile(r'(?P<out>[ >]*)(?:(?:!!!|\?\?\?\+?)(?=.*["\w])(?P<type>[\w -]*?) *(?:"(?P<title>.*)")?|===[+!]* +"(?P<tab>.*)") *$')
 NAMED, WORD = r"""(?:[#.][^\s{}]+|[\w:-]+=(?:"[^"\n]*"|'[^'\n]*'|[^\s"'{}]+))""", r"[A-Za-z][\w-]*"
 SURE = rf"\{{:?[ ]*{NAMED}(?:[ ]+(?:{NAMED}|{WORD}))*[ ]*\}}"  # an attribute list, wherever it stands
@@ -155,13 +155,15 @@ def script(page, cells):
             parts.append("\n".join(f"# {line}".rstrip() for line in plain_markdown(f"{part.text}\n\n{elsewhere}").split("\n")))
         elif cells[part.address].path.endswith(".py"):
             parts.append(f"# %% {cells[part.address].name}\n{guard(cells[part.address])}".rstrip())
-    return "\n\n".join(parts) + "\n"
+    text = "\n\n".join(parts) + "\n"
+    futures = FUTURE.findall(text)  # in a notebook they may stand in any cell, in a script at the top alone
+    return "\n".join([*dict.fromkeys(futures), "", FUTURE.sub("", text)]) if futures else text
 
 
 def guard(cell):
     """The code of a Cell, inside the guards that its tags ask for. Raises PressError if that would change what it does."""
     code = cell.source.rstrip() + "\n"
-    for before, after in (guard for tag, guard in GUARDS.items() if tag in cell.tags):
+    for before, after in (what.guard for tag, what in TAGS.items() if tag in cell.tags and what.guard):
         inner = textwrap.indent(code, "    ")
         if list(map(ast.dump, ast.parse("if 1:\n" + inner).body[0].body)) != list(map(ast.dump, ast.parse(code).body)):
             raise PressError(f"snippets/{cell.path}", cell.line, f"cell {cell.name!r} has a text of several lines that indenting changes",

@@ -13,6 +13,7 @@ from press.outputs import IMAGES
 # Colours of press/matplotlibrc, and what becomes of them on a dark page: the two inks, and the three darkest of the cycle.
 DARK = {"#1f2328": "#dfe2e8", "#d0d7de": "#4a505c", "#0072b2": "#4aa3e0", "#d55e00": "#ff8a3d", "#009e73": "#2fc797"}
 DARK_PNG = "application/vnd.press.dark+png"  # beside image/png in an output: the same picture for a dark page
+NUMBER = r"\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4}  # CSS pixels, https://www.w3.org/TR/css-values/#absolute-lengths
 
 
@@ -24,12 +25,12 @@ def svg_size(svg):
         raise ValueError(f"an SVG figure that is not XML: {error}") from None
     if root.tag != "{http://www.w3.org/2000/svg}svg":
         raise ValueError('an SVG figure without its name space, xmlns="http://www.w3.org/2000/svg"')
-    sizes = [re.fullmatch(r"\s*([\d.]+)\s*(\w*)\s*", root.get(side, "")) for side in ("width", "height")]
-    if all(size and size[2] in UNITS for size in sizes):
+    sizes = [re.fullmatch(rf"\s*({NUMBER})\s*(\w*)\s*", root.get(side, "")) for side in ("width", "height")]
+    if all(size and size[2] in UNITS and float(size[1]) for size in sizes):
         return tuple(round(float(size[1]) * UNITS[size[2]]) for size in sizes)
-    box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
-    if len(box) == 4 and min(map(float, box[2:])) > 0:
-        return tuple(round(float(side)) for side in box[2:])
+    box = re.fullmatch(rf"\s*[^\s,]+[\s,]+[^\s,]+[\s,]+({NUMBER})[\s,]+({NUMBER})\s*", root.get("viewBox", ""))
+    if box and all(map(float, box.groups())):
+        return tuple(round(float(side)) for side in box.groups())
     raise ValueError("an SVG figure without width and height, or a viewBox")
 
 

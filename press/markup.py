@@ -10,7 +10,7 @@ BEHIND = re.compile(rf"(?<![^\x01])([ \t>]*{ALONE})\n")
 LINE = re.compile(r"(?m)^(?: {0,3}> ?)*(?P<it>(?P<indent>[ \t]*)(?P<content>(?P<owner>(?:[-*+]|\d+\.)[ \t]|!!!|\?\?\?|===)?.*))$")
 FENCE = re.compile(r"(?m)^(?P<out>[ \t>]*)(?P<it>(?P<fence>`{3,}|~{3,})[^`\n]*\n"  # no line of it is further out than the first
                    r"(?:(?P=out).*\n|(?!(?P=out))[ \t>]*\n)*?(?P=out)(?P=fence))[ \t]*$")
-SPAN = re.compile(r"\\[\\`]|(?P<it>(?<!(?<!\\)`)(?P<ticks>`+)[^\0\x01]+?(?<!`)(?P=ticks)(?!`))")
+SPAN = re.compile(r"\\[\\`]|(?P<it>(?P<ticks>`+)[^\0\x01]+?(?<!`)(?P=ticks)(?!`))")
 COMMENT_BLOCK, COMMENT = (re.compile(rf"(?m){start}(?P<it><!--(?:(?!-->)[^\x01])*-->)") for start in ("^[ \t>]*", ""))
 FORMULA_BLOCK = re.compile(r"(?m)^[ \t>]*(?P<it>\$\$(?:\n(?![ \t>]*$)|[^\n\0])+?\$\$)(?=[ \t]*(?:\n[ \t>]*$|\Z))")
 FORMULA = re.compile(r"\\[\\$]|(?P<it>\$(?![\s$])(?:\\.|[^\\$\0\x01])+?(?<!\s)\$|\\\([^\0\x01]+?\\\))")
@@ -31,11 +31,11 @@ def _nested(opening, closing, plain):
 
 LABEL, TARGET = _nested(r"\[", r"\]", r"[^\[\]\x01]"), _nested(r"\(", r"\)", r"[^()\x01]")
 UNQUOTED, TITLE = _nested(r"\(", r"\)", r"""[^()'"\x01]"""), r"""(?:"[^\x01]*?"|'[^\x01]*?')"""
-LINK = re.compile(rf"""(?:(?P<image>!)|(?<!!))\[(?P<label>{LABEL})\]\(\s*(?:<(?P<angle>[^<>]*)>\s*(?:'[^']*'|"[^"]*")?|"""
+LINK = re.compile(rf"""(?P<image>!?)\[(?P<label>{LABEL})\]\(\s*(?:<(?P<angle>[^<>]*)>\s*(?:'[^']*'|"[^"]*")?|"""
                   rf"(?P<titled>{UNQUOTED}){TITLE}|(?P<plain>{TARGET}))\s*\)")
 USE = re.compile(rf"(?P<image>!?)\[(?P<label>{LABEL})\](?P<it>\s?\[(?P<name>[^\[\]\x01]*)\](?!\[))?")
 RUN = re.compile(r"[^\n\x01]+")
-DEFINITION = re.compile(r"""(?x)(?<![^\n\x01])[ \t>]*\[(?P<label>[^\[\]\x01]*)\]:\ *(?:\n\ *)?<?(?P<target>[^\s\x01]+?)>?\ *
+DEFINITION = re.compile(r"""(?x)(?<![^\n\x01])[ \t>]*\[(?P<label>[^\[\]\x01]*)\]:\ *(?:\n\ *)?<?(?P<target>[^\s\x01]*[^\s\x01>])>?\ *
     (?:\n?\ *(?:"[^\n\x01]*"|'[^\n\x01]*'|\([^\n\x01]*\))\ *)?(?=[\n\x01]|\Z)""")
 
 
@@ -120,7 +120,7 @@ def _indented(text):
     columns, above = [0], "blank"
     for match in LINE.finditer(text):
         width, content = len(match["indent"].expandtabs(4)), match["content"].strip(" \0")
-        if content and (above != "text" or match["owner"]):
+        if content and above != "text":
             columns = [column for column in columns if column <= width]
         if content and above != "text" and width >= columns[-1] + 4:
             above = "code"

@@ -17,7 +17,7 @@ from press import outputs as shown
 from press.cells import imported_modules
 from press.kernels import CONFIG, STARTUP, environment, kernel_manager
 from press.project import PressError
-from press.tags import TAGS, missing, varies
+from press.tags import missing, promised, varies
 
 TIME_LIMIT = 120  # seconds a chapter, once its kernel runs
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}\b")  # of an object in memory
@@ -77,7 +77,7 @@ async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT
     """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
         f"__import__('runpy').run_path({str(STARTUP)!r}, {{'modules': {imported_modules(cells)}}});")])
-    notebook.cells += [nbformat.v4.new_code_cell(cell.source, metadata={"tags": list(cell.tags)}) for cell in cells]
+    notebook.cells += [nbformat.v4.new_code_cell(cell.source, metadata={"tags": ["raises-exception"] * ("error" in promised(cell.tags))}) for cell in cells]
     notebook.cells.append(nbformat.v4.new_code_cell(END))
     started, begun = time.monotonic(), []  # the cells that have begun
     with tempfile.TemporaryDirectory(prefix="chapter-", ignore_cleanup_errors=True) as private:
@@ -155,13 +155,13 @@ def _check(begun, found, left, late, folders):
     for number, text in late:
         raise failure(begun[min(number, len(begun)) - 1], f"prints after it has ended: {text.strip()[:80]!r}", "wait in the cell for what it starts: thread.join()")
     for cell in begun:
-        outputs, promised = found[cell.address], {TAGS[tag].gives for tag in cell.tags}
-        if "error" in promised and not any(output["output_type"] == "error" for output in outputs):
+        outputs, wanted = found[cell.address], promised(cell.tags)
+        if "error" in wanted and not any(output["output_type"] == "error" for output in outputs):
             raise failure(cell, "is tagged raises-exception and does not raise", "take the tag off, or let it fail as the prose says")
         warned = [output["text"] for output in outputs if output.get("name") == "stderr"]
-        if "stderr" in promised and not warned:
+        if "stderr" in wanted and not warned:
             raise failure(cell, "is tagged warns and writes nothing to standard error", "take the tag off, or let it warn as the prose says")
-        if warned and "stderr" not in promised:
+        if warned and "stderr" not in wanted:
             raise failure(cell, f"writes to standard error: {warned[0].strip()[:200]}", 'mend it; if it is meant to warn, tag it: tags=["warns"]')
         if problem := shown.problem(outputs):
             raise failure(cell, *problem)

@@ -94,7 +94,7 @@ def stage_language(project, language, executions):
 
 def _linked(project, text, stem):
     """Markdown whose links to chapters name their notebooks."""
-    for link in reversed(markup.links(text)):
+    for link in sorted(markup.links(text), key=lambda link: link.at, reverse=True):  # one may stand in the label of another
         path, mark, anchor = link.target.partition("#")
         target = posixpath.normpath(posixpath.join(posixpath.dirname(stem), path))
         if path.endswith(".md") and target.removesuffix(".md") in project.chapters():

@@ -47,6 +47,11 @@ def missing(tags, cuda):
     return [tag for tag in TAGS if tag in tags and TAGS[tag].needs and not (cuda and TAGS[tag].needs == "cuda")]
 
 
+def promised(tags):
+    """What must come of a cell with these tags: "error", "stderr"."""
+    return {TAGS[tag].gives for tag in tags}
+
+
 def varies(tags):
     """Whether the output of a cell with these tags depends on the machine."""
     return any(TAGS[tag].varies for tag in tags)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from press.cells import imported_modules
+from press.execute import has_cuda
 from press.project import Project
-from press.tags import TAGS, missing
+from press.tags import TAGS, missing, promised
 
 os.environ["TQDM_DISABLE"] = "1"  # as in the build: a progress bar is for a reader who waits
 
@@ -38,8 +39,7 @@ def run_cell(cell, namespace):
     Raises: whatever the code raises, unless the cell is tagged `raises-exception`; AssertionError where a tag promises an
     error or a warning that does not come, and where a warning comes that no tag announces.
     """
-    promised = {TAGS[tag].gives for tag in cell.tags}
-    ran, out, err = Ran(cell.source), io.StringIO(), io.StringIO()
+    ran, out, err, wanted = Ran(cell.source), io.StringIO(), io.StringIO(), promised(cell.tags)
     tree = ast.parse(cell.source, f"snippets/{cell.path}")
     ast.increment_lineno(tree, cell.line)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -52,15 +52,15 @@ def run_cell(cell, namespace):
             if last:
                 ran.value = eval(compile(ast.Expression(last.value), f"snippets/{cell.path}", "eval"), namespace)
         except Exception as error:
-            if "error" not in promised:
+            if "error" not in wanted:
                 raise
             ran.error = error
     ran.stdout, ran.names = out.getvalue(), dict(namespace)
     ran.warnings = [f"{w.category.__name__}: {w.message}" for w in caught] + ([err.getvalue()] if err.getvalue() else [])
     ran.figures = [plots("figure", number) for number in plots("get_fignums") or ()]
-    if "error" in promised:
+    if "error" in wanted:
         assert ran.error is not None, f"{cell.address} is tagged raises-exception and does not raise"
-    if "stderr" in promised:
+    if "stderr" in wanted:
         assert ran.warnings, f"{cell.address} is tagged warns and does not warn"
     else:
         assert not ran.warnings, f"{cell.address} warns: {ran.warnings[0]}"
@@ -138,5 +138,5 @@ def run_shell(cell):
 
 def runnable(cell):
     """None if the cell can run here, else the reason why not."""
-    cuda = any(TAGS[tag].needs == "cuda" for tag in cell.tags) and __import__("torch").cuda.is_available()
+    cuda = has_cuda() and any(TAGS[tag].needs == "cuda" for tag in cell.tags) and __import__("torch").cuda.is_available()
     return next((TAGS[tag].skip for tag in missing(cell.tags, cuda)), None)

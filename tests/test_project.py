@@ -3,30 +3,34 @@
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from press import chapters, records
-from press.execute import run_python
+from press import records
+from press.cells import run_python
+from press.check import check, check_chapter
 from press.ledger import check_ledger, open_rows, read_ledger
+from press.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = chapters.Project(ROOT)
+PROJECT = Project(ROOT, read_once=True)
 
 
 @pytest.mark.parametrize("stem", PROJECT.stems())
 def test_both_languages_are_whole_and_alike(stem):
     """Census of fences, quotes and their order, headings and their ids, links, figures, admonitions, tables."""
-    assert not (errors := chapters.check_chapter(PROJECT, stem)), "\n".join(map(str, errors))
+    assert not (errors := check_chapter(PROJECT, stem)), "\n".join(map(str, errors))
 
 
-def test_no_snippet_file_is_without_its_chapter():
-    assert not (errors := chapters.check(PROJECT)), "\n".join(map(str, errors))
+def test_there_is_no_mistake_that_can_be_found_without_executing():
+    """No snippet file without its chapter, no link that leads nowhere, navigation, ledger, glossary and strings whole."""
+    assert not (errors := check(PROJECT)), "\n".join(map(str, errors))
 
 
 def test_every_row_with_a_home_is_named_there_in_both_languages():
-    assert not (errors := check_ledger(PROJECT)), "\n".join(map(str, errors))
+    assert not (errors := list(check_ledger(PROJECT))), "\n".join(map(str, errors))
 
 
 def proven_rows():
@@ -74,12 +78,12 @@ def test_snippets_import_only_what_a_reader_has(stem):
 
 @pytest.mark.parametrize("stem", PROJECT.chapters())
 def test_prose_has_the_parts_of_a_chapter(stem):
-    for language in chapters.LANGUAGES:
+    for language in PROJECT.languages:
         page = PROJECT.page(language, stem)
         assert page.front.get("title") and page.front.get("description"), page.where
         ids = [identifier for _, _, identifier, _ in page.headings]
         assert ids[-1] == "summary", f"{page.where} does not end with its summary"
-        assert any(kind == "abstract" for _, kind in page.counts()["admonition"][:1]), f"{page.where} does not open with what one will be able to do"
+        assert next(re.finditer(r"^(?:!!!|\?\?\?\+?) (\w+)", page.body, re.MULTILINE))[1] == "abstract", f"{page.where} does not open with what one will be able to do"
 
 
 def test_chinese_prose_uses_full_width_punctuation():
@@ -89,3 +93,35 @@ def test_chinese_prose_uses_full_width_punctuation():
         for line, text in page.prose_lines():
             bare = re.sub(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)", "", text)
             assert not (found := re.search(r"[\u4e00-\u9fff][,;:?!]+[\u4e00-\u9fff]", bare)), f"{page.where}:{line}: {found[0]}"
+
+
+# --- the code itself -------------------------------------------------------------------------------------------------
+
+
+def test_the_press_stays_small_enough_to_be_read():
+    """What turns docs and snippets into a book, and the book into a site: 1,900 lines in all, 260 in a module."""
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "press").glob("*.py")}
+    assert sum(lines.values()) <= 1900, f"{sum(lines.values())} lines"
+    assert not {name: count for name, count in lines.items() if count > 260}
+
+
+def test_functions_stay_small_enough_to_be_read():
+    """ruff, which `make test` runs, counts branches and statements."""
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    assert {"C901", "PLR0915"} <= {*lint["select"], *lint.get("extend-select", ())} and not {"C901", "PLR0915"} & {*lint.get("ignore", ())}
+    assert lint["mccabe"]["max-complexity"] <= 12 and lint["pylint"]["max-statements"] <= 45
+
+
+FOLDERS = "docs", "snippets", "press", "theme", "tests", "tools", ".github", ".ci"
+MACHINE = re.compile(r"(?<![\w./~-])(?:/(?:home|Users|root|work|tmp|mnt)/\w|[A-Za-z]:\\{1,2}Users\b)")
+
+
+def test_nothing_names_a_folder_of_the_machine_it_was_written_on():
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files += [path for path in ROOT.iterdir() if path.suffix in (".md", ".yml", ".toml", ".txt", ".py") or path.name == "Makefile"]
+    found = []
+    for path in files:
+        text = path.read_bytes().decode("utf-8", "replace")
+        wrong = [match[0] for match in MACHINE.finditer(text)] + [str(folder) for folder in (ROOT, Path.home()) if len(folder.parts) > 2 and str(folder) in text]
+        found += [f"{path.relative_to(ROOT)}: {name}" for name in wrong]
+    assert len(files) > 150 and not found, "\n".join(found)

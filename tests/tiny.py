@@ -1,11 +1,13 @@
 """A tiny project in an empty folder, to break in every way that there is, and to build in no time."""
 
 import json
+import re
 import textwrap
 from pathlib import Path
 
 import yaml
 
+from press.kernels import WARM_PROCESS
 from press.project import Loader, Project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,6 +114,14 @@ class Mini(Project):
             terms = yaml.load(path.read_text(encoding="utf-8"), Loader)
             more = [term | {language: f"{term['en']} ({language})", f"line_{language}": f"{term['line_en']} ({language})"} for term in terms]
             self.put("glossary.yml", json.dumps(more, ensure_ascii=False, indent=1))
+
+
+def small_warm_process(folder):
+    """The script of a warm process that imports no more than a kernel needs, and `wave`, which shows that a kernel was forked from it."""
+    text, changed = re.subn(r'MODULES = \(.*?"\)', 'MODULES = ("ipykernel.kernelapp", "wave")', WARM_PROCESS.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
+    assert changed
+    (folder / "small.py").write_text(text, encoding="utf-8")
+    return folder / "small.py"
 
 
 def quiet(line):

@@ -65,6 +65,54 @@ def test_links_are_checked_in_every_language_and_on_plain_pages(linked):
     assert firsts(check(linked)) == [f"docs/{language}/more/b.md:3: the link nowhere.md leads to no page" for language in ("zh", "en")]
 
 
+# --- what Markdown would read as something else ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [
+    "!!! note\n\n    x", "!!! tip inline end \"x\"\n\n    x", "??? question\n\n    x", "`!!! notes`", "```text\n!!! notes\n    x\n```", "a\n\n- b\n- c", "a\n\n1. b", "- a\n    - b",
+    "a - b\n\n| x | y |\n|---|---|\n| 1 | 2 |", "# not\n".replace("# ", "\\# "), "`<pre>` and `<script>`", "```text\n<pre>x</pre>\n```", "!!! note\n\n    a\n\n    b", "- a\n\n    b", "a\n    b",
+    "!!! note\n    - a", '=== "Tab"\n\n    - a', "> a\n>\n> - b",
+])
+def test_markup_that_means_what_it_says(linked, text):
+    assert below(linked, text) == []
+
+
+@pytest.mark.parametrize("text, line, problem, remedy", [
+    ("!!! notes\n\n    x", 19, "there is no admonition 'notes'", "did you mean 'note'?"), ("a\n- b", 20, "Markdown sees no list or table here, since text stands right above", "blank line"),
+    ("a\n1. b", 20, "Markdown sees no list or table here, since text stands right above", "blank line"),
+    ("a\n| x | y |\n|---|---|\n| 1 | 2 |", 21, "Markdown sees no list or table here, since text stands right above", "blank line"),
+    ("a\n\n    x = 1", 21, "a raw block of code, by its indentation: it is not proven", "quote it"), ("<pre>x = 1</pre>", 19, "raw HTML with code", "quote it"),
+    ("<script>x</script>", 19, "raw HTML with code", "quote it"),
+])
+def test_markup_that_would_be_read_as_something_else(linked, text, line, problem, remedy):
+    (error,) = below(linked, text)
+    assert firsts([error]) == [f"docs/zh/a.md:{line}: {problem}"] and remedy in str(error).split("->")[1]
+
+
+def test_figure_whose_quotation_marks_are_not_straight(mini):
+    mini.both(textwrap.dedent(PAGE).replace("\n## B", "\n![a](a.py:one “c”)\n\n## B"))
+    assert firsts(check(mini))[0] == "docs/zh/a.md:13: this figure cannot be read" and "straight quotation marks" in str(check(mini)[0])
+
+
+@pytest.mark.parametrize("text", ["x\n\n# A {#a}", "# A {#a}\n\n# C {#c}", "## C {#c}\n\n# A {#a}", "x"])
+def test_page_that_does_not_open_with_its_one_title(mini, text):
+    mini.both(textwrap.dedent(PAGE).replace("# A {#a}", text, 1))
+    assert "docs/zh/a.md:4: a page opens with its one first-level heading" in firsts(check(mini))
+
+
+@pytest.mark.parametrize("name", ["b.markdown", "more/b.ipynb", "b.mkd"])
+def test_file_that_mkdocs_would_take_for_a_page(mini, name):
+    mini.put(f"docs/en/{name}", "{}")
+    assert firsts(check(mini)) == [f"docs/en/{name}: this is no chapter"]
+
+
+def test_backups_of_editors_and_notebooks_are_no_chapters(mini):
+    mini.put("docs/zh/.a.md", "#\n")
+    mini.put("docs/zh/.ipynb_checkpoints/b.md", "#\n")
+    mini.put("snippets/.ipynb_checkpoints/a-checkpoint.py", "#\n")
+    assert check(mini) == [] and mini.stems() == ["a"]
+
+
 # --- navigation ------------------------------------------------------------------------------------------------------
 
 

@@ -15,12 +15,13 @@ import pytest
 
 import press.run
 from press import execute as module
+from press import kernels
 from press.cache import digest
 from press.cells import run_python
-from press.execute import depends_on, execute, execution_file, read_execution
-from press.kernels import STARTUP
+from press.execute import depends_on, execute, execution_file, has_cuda, read_execution
+from press.kernels import STARTUP, Warm
 from press.project import PressError, Project
-from tests.tiny import ROOT, Mini, quiet
+from tests.tiny import ROOT, Mini, quiet, small_warm_process
 
 
 def key_of(project, stem="a"):
@@ -31,9 +32,23 @@ def texts(execution, address):
     return [output.get("text") or output.get("evalue") or output["data"]["text/plain"] for output in execution.outputs[address]]
 
 
-def run(mini):
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """A small warm process, which spares these tests half of their time, or None where there is none."""
+    if not Warm.possible(has_cuda()):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("warm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "WARM_PROCESS", small_warm_process(folder))
+        found = Warm(kernels.environment(Mini(folder / "project"), folder), print)
+    yield found
+    found.close()
+
+
+def run(mini, warm=None):
     """{name of a cell: texts of its outputs} of the chapter, executed."""
-    execution = execute(mini, ["a"], report=quiet)["a"]
+    execution = execute(mini, ["a"], report=quiet, warm=warm)["a"]
     return {address.partition(":")[2]: texts(execution, address) for address in execution.outputs}
 
 
@@ -59,21 +74,21 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("code, tags, problem, remedy", FAILURES.values(), ids=FAILURES)
-def test_cell_that_fails(mini, code, tags, problem, remedy):
+def test_cell_that_fails(mini, warm, code, tags, problem, remedy):
     mini.cell(code, tags)
     with pytest.raises(PressError) as caught:
-        execute(mini, ["a"], report=quiet)
+        run(mini, warm)
     assert str(caught.value).startswith(problem)
     assert remedy in str(caught.value).split("->")[1]
     assert not execution_file(mini, "a").exists()
 
 
-def test_a_cell_whose_output_depends_on_the_machine_may_show_a_place_in_memory(mini):
+def test_a_cell_whose_output_depends_on_the_machine_may_show_a_place_in_memory(mini, warm):
     mini.cell("print(object())\nobject()\n", ' tags=["timing"]')
-    assert [text.partition(" at 0x")[0] for text in run(mini)["it"]] == ["<object object", "<object"]
+    assert [text.partition(" at 0x")[0] for text in run(mini, warm)["it"]] == ["<object object", "<object"]
 
 
-def test_cell_that_prints_while_another_runs(mini):
+def test_cell_that_prints_while_another_runs(mini, warm):
     """It is named, not the one that runs then. A page has no place for what comes so late."""
     mini.chapter("""\
         # %% one
@@ -87,10 +102,10 @@ def test_cell_that_prints_while_another_runs(mini):
         3
         """)
     with pytest.raises(PressError, match="snippets/a.py:1: cell 'one' prints after it has ended: 'late'"):
-        execute(mini, ["a"], report=quiet)
+        run(mini, warm)
 
 
-def test_what_the_threads_of_a_cell_print_belongs_to_it(mini):
+def test_what_the_threads_of_a_cell_print_belongs_to_it(mini, warm):
     mini.chapter("""\
         # %% one
         import threading
@@ -100,16 +115,16 @@ def test_what_the_threads_of_a_cell_print_belongs_to_it(mini):
         # %% two
         print("next")
         """)
-    assert run(mini) == {"one": ["early\nlate\n"], "two": ["next\n"]}
+    assert run(mini, warm) == {"one": ["early\nlate\n"], "two": ["next\n"]}
 
 
-def test_thread_that_never_ends(mini, monkeypatch):
+def test_thread_that_never_ends(mini, warm, monkeypatch):
     """Here the press waits for it a tenth of a second, not ten."""
     impatient = mini.put("startup.py", STARTUP.read_text(encoding="utf-8").replace("time.monotonic() + 10", "time.monotonic() + 0.1"))
     monkeypatch.setattr(press.run, "STARTUP", impatient)
     mini.chapter("# %% one\n1\n\n# %% two\nimport threading\nthreading.Thread(target=threading.Event().wait).start()\n\n# %% three\n3\n")
     with pytest.raises(PressError, match="snippets/a.py:4: cell 'two' leaves a thread running that does not end within 10 s"):
-        execute(mini, ["a"], report=quiet)
+        run(mini, warm)
 
 
 def test_cell_that_never_ends(mini):
@@ -122,7 +137,7 @@ def test_cell_that_never_ends(mini):
 # --- what comes of a chapter -----------------------------------------------------------------------------------------
 
 
-def test_outputs_come_in_the_order_in_which_a_reader_sees_them(mini):
+def test_outputs_come_in_the_order_in_which_a_reader_sees_them(mini, warm):
     mini.chapter("""\
         # %% order tags=["warns"]
         import sys
@@ -134,10 +149,10 @@ def test_outputs_come_in_the_order_in_which_a_reader_sees_them(mini):
         # %% shell
         get_ipython().run_line_magic("precision", "2")
         """)
-    assert run(mini) == {"order": ["a\n", "1", "b\nc\n", "w\n", "2", "de\n", "'last'"], "shell": ["'%.2f'"]}
+    assert run(mini, warm) == {"order": ["a\n", "1", "b\nc\n", "w\n", "2", "de\n", "'last'"], "shell": ["'%.2f'"]}
 
 
-def test_a_display_that_a_later_cell_changes_is_shown_as_it_is_in_the_end(mini):
+def test_a_display_that_a_later_cell_changes_is_shown_as_it_is_in_the_end(mini, warm):
     mini.chapter("""\
         # %% show
         from IPython.display import clear_output, display
@@ -149,7 +164,7 @@ def test_a_display_that_a_later_cell_changes_is_shown_as_it_is_in_the_end(mini):
         # %% clear
         print("gone"); clear_output(); print("stays")
         """)
-    assert run(mini) == {"show": ["'late'"], "change": [], "clear": ["stays\n"]}
+    assert run(mini, warm) == {"show": ["'late'"], "change": [], "clear": ["stays\n"]}
 
 
 def test_a_chapter_without_torch_does_not_wait_for_it(mini):

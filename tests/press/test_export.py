@@ -39,19 +39,19 @@ PLAIN = {
     "an image in a link": ("[![a](b.png)](c.md) [![d](e.png)](https://x.org) [![f](https://x.org/g.png)](h.md)",
                            "a [d](https://x.org) ![f](https://x.org/g.png)"),
     "a link whose text is code": ("[`torch.nn`](modules.md#nn)", "`torch.nn`"),
-    "links by reference": ("[a][p] [q] [b][] [c][x]{ .d } ![e][p]\n\n[p]: ../p.md\n[q]: q.md\n[b]: #b\n[x]: https://x.org 'title'\n[y]: https://y.org",
-                           "a q b [c][x] e\n\n[x]: https://x.org 'title'"),
+    "links by reference": ("[a][P] [q] [b][] [c][x]{ .d } ![e][p] `[q]` \\[q] [f][X]\n\n[p]: ../p.md\n[Q]: q.md\n[b]: #b\n[x]: https://x.org 'title'\n[y]: https://y.org",
+                           "a q b [c][x] e `[q]` \\[q] [f][X]\n\n[x]: https://x.org 'title'"),
     "brackets that are no links": (r"x[0] [1, 2] \[a](b.md) [c] (d)",) * 2,
     "links in HTML": ('<a class="k" href="../a/">b `c`</a> <a href="https://x.org">d</a> <img src="e.png" alt="f"> <img alt="g" src="https://x.org/h">',
                       'b `c` <a href="https://x.org">d</a> f <img alt="g" src="https://x.org/h">'),
     # code and formulas
     "code that looks like a link": ("`layers[0](x)` ``a ` [b](c.md)`` \\`[d](e.md)", "`layers[0](x)` ``a ` [b](c.md)`` \\`d"),
     "code that looks like anything": ("`{ #x }` `!!! note` `<!-- a -->` `<div>` `:material-check:` `$5` `**a。**b`",) * 2,
-    "a fence": ("```text\n!!! note\n    [a](b.md) {#c}\n\n\n\n# d <!-- e -->\n<div>\n$5\n=== \"f\"\n```",) * 2,
+    "a fence": ("```text\n!!! note\n    [a](b.md) {#c}\n\n\n\n# d <!-- e -->\n<div>\n</div>\n$5\n=== \"f\"\n```",) * 2,
     "a fence in a list in a note": ("!!! note \"t\"\n    - a\n\n        ~~~text\n        [b](c.md)\n\n          d\n        ~~~",
                                     "> **t**\n>\n> - a\n>\n>     ~~~text\n>     [b](c.md)\n>     \n>       d\n>     ~~~"),
     "code by indentation": ("a\n\n    [b](c.md) {#d}\n\ne", "a\n\n    [b](c.md) {#d}\n\ne"),
-    "code over two lines": ("a `b\nc` d", "a `b c` d"),
+    "code over two lines": ("a `b\nc` d\n\n> e `f\n> g` h", "a `b c` d\n\n> e `f g` h"),
     "code with | in a table": ("| a |\n|---|\n| `b|c` |\n\n`d|e`", "| a |\n|---|\n| `b\\|c` |\n\n`d|e`"),
     "formulas": ("$x_{0}[1](y)$ $\\{a\\}$\n\n$$\n\\{b\\}{c}\n- d\n$$\n\n\\(e\\)", "$x_{0}[1](y)$ $\\{a\\}$\n\n$$\n\\{b\\}{c}\n- d\n$$\n\n$e$"),
     "dollars that are no formula": ("$5 and $6, \\$7 and `$8`", "\\$5 and \\$6, \\$7 and `$8`"),
@@ -178,7 +178,7 @@ def test_jupyter_shows_what_the_site_shows(parser, language, stem):
 
 
 def test_definitions_of_several_texts():
-    assert definitions(["a\n\n[b]: c.md\n", "!!! note\n\n    [D e]: <f.md>\n    'title'", "none"]) == "[b]: c.md\n[D e]: <f.md> 'title'"
+    assert definitions(["[a](x.md)\n\n[b]: c.md\n", "!!! note\n\n    [D e]: <f.md>\n    'title'", "none"]) == "[b]: c.md\n[D e]: <f.md> 'title'"
 
 
 # --- notebook ------------------------------------------------------------------------------------------------------
@@ -260,7 +260,8 @@ def test_guard_refuses_to_change_a_text_of_several_lines(mini):
 
 
 def test_script_is_python_with_the_prose_as_comments(mini):
-    mini.edit("docs/zh/a.md", "## B {#b}", '## B {#b}\n\n!!! note\n\n    [b\n    c][x] `d`\n\n[x]: https://x.org')
+    mini.edit("docs/zh/a.md", "## B {#b}", '## B {#b}\n\n!!! note\n\n    [b\n    c][x] `d`')
+    mini.edit("docs/zh/a.md", "# A {#a}", "# A {#a}\n\n[x]: https://x.org\n")
     text = script(mini.page("zh", "a"), mini.cells("a"))
     ast.parse(text)
     assert text == ("# # A\n\n# %% one\nx = 1\nx\n\n# ## B\n#\n# > **Note**\n# >\n# > [b\n# > c][x] `d`\n#\n# [x]: https://x.org\n\n"
@@ -270,3 +271,10 @@ def test_script_is_python_with_the_prose_as_comments(mini):
 def test_script_imports_what_its_guards_need(mini):
     mini.cell("x = 1\n", ' tags=["network"]')
     assert script(mini.page("zh", "a"), mini.cells("a")).startswith("import sys\n\n# # A\n")
+
+
+def test_script_has_imports_from_the_future_at_its_top(mini):
+    mini.put("snippets/a.py", "# %% one\nx = 1\nx\n\n# %% two\nfrom __future__ import annotations\n\nprint(x + 1)\n")
+    text = script(mini.page("en", "a"), mini.cells("a"))
+    compile(text, "pytorch-a.py", "exec")
+    assert text.startswith("from __future__ import annotations\n") and text.count("__future__") == 1

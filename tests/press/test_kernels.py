@@ -16,10 +16,9 @@ from press import kernels
 from press.execute import execute, execution_file, has_cuda, read_execution
 from press.kernels import ENVIRONMENT, Warm, environment
 from press.project import PressError, PressErrors
-from tests.tiny import ROOT, quiet
+from tests.tiny import ROOT, quiet, small_warm_process
 
 warm_only = pytest.mark.skipif(not Warm.possible(has_cuda()), reason="kernels are forked on Linux without CUDA only")
-SMALL = re.sub(r'MODULES = \(.*?"\)', 'MODULES = ("ipykernel.kernelapp", "wave")', kernels.WARM_PROCESS.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
 IS_WARM = "import sys\nprint('wave' in sys.modules)\n"
 
 
@@ -41,9 +40,8 @@ def running():
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """Let warm processes import no more than a kernel needs, and one module that shows that a kernel was forked from them."""
-    (tmp_path / "small.py").write_text(SMALL, encoding="utf-8")
-    monkeypatch.setattr(kernels, "WARM_PROCESS", tmp_path / "small.py")
+    """Let warm processes be small ones."""
+    monkeypatch.setattr(kernels, "WARM_PROCESS", small_warm_process(tmp_path))
 
 
 @pytest.fixture
@@ -106,10 +104,6 @@ def test_a_warm_kernel_gives_what_an_ordinary_one_gives(mini, tmp_path):
         # %% figure
         import matplotlib.pyplot as plt
         plt.plot([1, 2]); plt.show()
-
-        # %% compiled
-        import torch._dynamo
-        torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1))
         """)
     ordinary = execute(mini, ["a"], report=quiet)["a"]
     execution_file(mini, "a").unlink()
@@ -153,14 +147,13 @@ def test_a_warm_kernel_that_fails_is_told_of_and_gone(mini, warm, code, problem,
 
 
 @warm_only
-@pytest.mark.parametrize("number", [1, 3])
-def test_where_the_warm_process_is_gone_kernels_start_one_by_one_and_one_line_says_so(mini, warm, number):
+def test_where_the_warm_process_is_gone_kernels_start_one_by_one_and_one_line_says_so(mini, warm):
     warm.process.kill()
     warm.process.wait()
-    stems = list("abc")[:number]
+    stems = list("abc")
     for stem in stems:
         mini.chapter(f"# %% it\n{IS_WARM}", stem)
-    assert [only(execution) for execution in execute(mini, stems, report=quiet, warm=warm).values()] == ["False\n"] * number
+    assert [only(execution) for execution in execute(mini, stems, report=quiet, warm=warm).values()] == ["False\n"] * 3
     assert len(warm.lines) == 1 and re.fullmatch(r"kernels cannot be forked here \(.+\): each is started by itself, which takes longer", warm.lines[0])
     assert running() == []
 
@@ -177,7 +170,7 @@ def test_all_chapters_that_fail_are_told_of_at_once_and_the_others_are_kept(mini
 
 
 @warm_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_press(mini, small, number):
     """Neither the warm one nor the kernels forked from it, however the press ends."""
     for stem in ("a", "b"):

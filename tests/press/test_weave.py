@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import textwrap
 
 import nbformat
 import pytest
@@ -17,6 +18,7 @@ from press.project import PressError
 from press.run import Execution
 from press.weave import reading_minutes, split_title, weave
 from tests.tiny import PAGE
+from tools import record as recorder
 
 ABOUT = {"device": "CPU", "torch": "2", "torchvision": "0", "python": "3", "cuda": None, "seconds": 1.0, "cpu": 1.0}
 TEXT = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": "1"}}
@@ -40,6 +42,32 @@ def test_weave_keeps_prose_and_cells_in_order(mini):
 def test_figure_that_the_page_does_not_describe(mini):
     with pytest.raises(PressError, match=r"docs/en/a.md:9: a.py:one draws 1 figures and 0 have alternative text\n.*a.py:one"):
         weave(mini, "en", "a", execution(one=[PICTURE]))
+
+
+def test_cells_of_one_name_in_python_and_shell_do_not_share_outputs(mini):
+    """A shell cell showed what the Python cell of the same name had given. Each has an anchor of its own."""
+    mini.put("snippets/a.sh", "# %% one\nls\n\n# %% other\nls\n")
+    mini.both(textwrap.dedent(PAGE) + '\n```sh\n--8<-- "a.sh:one"\n```\n\n```sh\n--8<-- "a.sh:other"\n```\n')
+    cells = [cell for cell in weave(mini, "zh", "a", execution()).cells if cell.cell_type == "code"]
+    assert [(cell.metadata.press.address, cell.metadata.press.anchor, len(cell.outputs)) for cell in cells] == [
+        ("a.py:one", "cell-one", 1), ("a.py:two", "cell-two", 0), ("a.sh:one", "cell-one-sh", 0), ("a.sh:other", "cell-other", 0)]
+
+
+def test_every_build_gives_cells_the_same_ids(mini):
+    assert [cell.id for cell in weave(mini, "zh", "a", execution()).cells] == [f"cell-{number}" for number in range(5)]
+
+
+def test_a_title_stands_in_a_cell_of_its_own():
+    assert split_title("# A {#a}\n\nb\n\nc") == ["# A {#a}", "b\n\nc"]
+    assert split_title("# A {#a}\n") == ["# A {#a}\n"] and split_title("b\n\nc") == ["b\n\nc"]
+
+
+def test_several_figures_of_a_cell_are_described_in_order(mini):
+    mini.both(textwrap.dedent(PAGE).replace("\n## B", '\n![first](a.py:one "1")\n\n![se[co]nd](a.py:one "2")\n\n## B'))
+    woven = weave(mini, "zh", "a", execution(one=[PICTURE, TEXT, PICTURE]))
+    assert woven.cells[2].metadata.press.figures == [{"alt": "first", "caption": "1"}, {"alt": "se[co]nd", "caption": "2"}]
+    with pytest.raises(PressError, match=r"docs/zh/a.md:9: a.py:one draws 1 figures and 2 have alternative text"):
+        weave(mini, "zh", "a", execution(one=[PICTURE]))
 
 
 def test_description_without_a_figure(mini):
@@ -70,7 +98,8 @@ def test_svg_size_in_every_form_that_svg_allows(attributes, size):
     assert svg_size("<?xml version='1.0'?>\n<!DOCTYPE svg>\n<!-- width='7' -->" + svg(attributes, "<rect width='1' height='1'/>")) == size
 
 
-@pytest.mark.parametrize("attributes", ["", 'height="1"', 'viewBox="0 0 30"', 'viewBox="0 0 0 40"', 'viewBox="0 0 -1 40"', 'viewBox="a b c d"', 'width="100%" height="3em"', 'viewBox="0 0 nan 1"'])
+@pytest.mark.parametrize("attributes", ["", 'height="1"', 'viewBox="0 0 30"', 'viewBox="0 0 0 40"', 'viewBox="0 0 -1 40"', 'viewBox="a b c d"', 'width="100%" height="3em"', 'viewBox="0 0 nan 1"', 'viewBox="0 0 1 nan"', 'viewBox="0 0 inf 1"',
+                                        'width="0" height="0"', 'width="." height="1.2.3"', 'viewBox="0 0 1 2 3"'])
 def test_svg_that_says_no_size(attributes):
     with pytest.raises(ValueError, match="an SVG figure without width and height, or a viewBox"):
         svg_size(svg(attributes, "<rect width='1' height='1'/>"))
@@ -205,6 +234,25 @@ def test_record_of_a_chapter_that_is_gone_is_stale(mini):
     assert len(records.stale_records(mini)) == 1
 
 
+def test_record_that_no_page_can_show(mini):
+    """A record of another press, or one that was edited by hand, is refused as an output would be."""
+    gpu_cell(mini)
+    put_record(mini)
+    mini.edit("outputs/a.json", "text/plain", "text/latex")
+    with pytest.raises(PressError, match="outputs/a.json: this record shows text/latex, which a page cannot show"):
+        records.read_records(mini, "a")
+
+
+def test_records_of_other_tags_stay_when_those_of_one_are_written(mini):
+    mini.put("snippets/a.sh", '# %% serve tags=["screen"]\nserve\n')
+    gpu_cell(mini)
+    records.write_records(mini, "a", "screen", {"a.sh:serve": {"source": "s", "about": {"device": "d", "date": "t"}, "outputs": []}})
+    records.write_records(mini, "a", "gpu", {"a.py:two": {"source": "2", "about": {"device": "d", "date": "t"}, "outputs": []}})
+    assert {name: record["source"] for name, record in records.read_records(mini, "a").items()} == {"a.sh:serve": "s", "a.py:two": "2"}
+    records.write_records(mini, "a", "gpu", {})
+    assert list(records.read_records(mini, "a")) == ["a.sh:serve"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"cells": {"x": {}}}', '{"cells": [1]}'])
 def test_record_file_that_is_none(mini, text):
     mini.put("outputs/a.json", text)
@@ -213,19 +261,19 @@ def test_record_file_that_is_none(mini, text):
 
 
 def test_record_refuses_where_there_is_no_cuda(mini, monkeypatch):
-    monkeypatch.setattr(records, "has_cuda", lambda: False)
+    monkeypatch.setattr(recorder, "has_cuda", lambda: False)
     with pytest.raises(PressError, match="no CUDA device here"):
-        records.record(mini)
+        recorder.record(mini)
     assert not list(mini.outputs.iterdir())
 
 
 def test_record_writes_what_the_gpu_cells_gave(mini, monkeypatch):
     gpu_cell(mini)
     ran = Execution({"a.py:one": [TEXT], "a.py:two": [TEXT]}, ABOUT | {"cuda": "13", "device": "NVIDIA Test"})
-    monkeypatch.setattr(records, "has_cuda", lambda: True)
-    monkeypatch.setattr(records, "execute", lambda project, stems, report: {stem: ran for stem in stems})
+    monkeypatch.setattr(recorder, "has_cuda", lambda: True)
+    monkeypatch.setattr(recorder, "execute", lambda project, stems, report: {stem: ran for stem in stems})
     lines = []
-    records.record(mini, lines.append)
+    recorder.record(mini, lines.append)
     assert lines == ["recorded 1 cells of a on NVIDIA Test"]
     assert records.read_records(mini, "a").keys() == {"a.py:two"} and records.stale_records(mini) == []
     assert statuses(mini, {"one": [TEXT]})["two"] == ("recorded", 1)

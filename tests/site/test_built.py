@@ -105,6 +105,17 @@ def test_figures_have_size_alternative_text_and_a_dark_twin(site, language, stem
         assert figure.figcaption and figure.figcaption.get_text().strip()
 
 
+def test_terms_are_explained_in_running_text_alone(site):
+    explained = 0
+    for page in PAGES:
+        marks = soup(page_file(site, *page)).select("abbr")
+        explained += len(marks)
+        for mark in marks:
+            assert not mark.find_parent(["a", "code", "pre", "h1", "h2", "h3", "h4", "figure"]), (page, mark)
+            assert not mark.find_parent(class_=["outputs", "executed-by", "chapter-meta"]), (page, mark)
+    assert explained > 5 * len(PAGES)
+
+
 @pytest.mark.parametrize("language, stem", PAGES)
 def test_foot_says_what_executed_the_page(site, language, stem):
     about = executed(stem).about

@@ -76,8 +76,6 @@ PROSE = """\
 
 `nought`, [nought](a.md), ![nought](picture.svg), <span title="nought">x</span>.
 
-    nought
-
 ```text
 nought
 ```
@@ -100,7 +98,7 @@ plt.show()
 DOWNLOADED = """\
 A [leaf
 tensor](a.md#b "of the
-site"), a [note][ref], an <a href="a.md">anchor</a>, [PyTorch
+site"), a [note][ref], an <a href="#down">anchor</a>, [PyTorch
 itself](https://pytorch.org/docs/) and `layers[0](x)`, `{#id}`, `<!-- c -->`{ .attribute }.
 
 !!! note inline end "Outer `a[1](y)`"

@@ -68,7 +68,7 @@ def ordinary(chapter, tmp_path_factory):
 def noisy(folder):
     """Folders and files of a host whose every setting would spoil an execution: {variable: value}."""
     for path, text in {
-        "startup.py": "host = 1; print('of the host')",
+        "prefix/sitecustomize.py": "import sys; sys.prefix = '/usr'", "startup.py": "host = 1; print('of the host')",
         "ipython/profile_default/startup/00-host.py": "host = 1; print('of the host')",
         "ipython/profile_default/ipython_kernel_config.py": "c.InlineBackend.figure_formats = {'png'}\nc.IPKernelApp.exec_lines = ['host = 1']",
         "jupyter/jupyter_config.json": "{\"KernelManager\": {\"kernel_cmd\": [\"false\"]}}",
@@ -83,6 +83,7 @@ def noisy(folder):
 HOSTS = {
     "home is the root": lambda folder: {"HOME": "/"},
     "home is part of a path that is printed": lambda folder: {"HOME": "/usr"},
+    "the environment is part of a path that is printed": lambda folder: {"PYTHONPATH": f"{folder}/prefix", "JUPYTER_PATH": f"{sys.prefix}/share/jupyter"},
     "no home": lambda folder: {"HOME": None, "USER": None, "LOGNAME": None},
     "nothing can be written at home": lambda folder: {name: "/dev/null/x" for name in (
         "HOME", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR",

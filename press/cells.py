@@ -50,9 +50,6 @@ def _read_cells(name, text):
     for line, marker in lines.items():
         if not TITLE.fullmatch(marker):
             raise PressError(where, line, f"a marker that cannot be read: {marker.strip()}", 'write `# %% name` or `# %% name tags=["gpu", "warns"]`')
-    for line, marker in lines.items():
-        if not TITLE.fullmatch(marker):
-            raise PressError(where, line, f"a marker that cannot be read:{marker}", 'write `# %% name` or `# %% name tags=["gpu", "warns"]`')
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Without comment_magics, a comment such as `# copy it` would be taken for a command of IPython and uncommented.

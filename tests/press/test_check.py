@@ -48,6 +48,7 @@ def test_links_that_lead_somewhere_or_are_none(linked, link):
     ("[x](#cell-three)", 19, "the link #cell-three leads to no heading: docs/zh/a.md has no #cell-three", ""),
     ("[x](appendix/errata.md#n0-03)", 19, "the link appendix/errata.md#n0-03 leads to no heading: docs/zh/appendix/errata.md has no #n0-03", "did you mean 'n0-0"),
     ("[x](more/file.tx)", 19, "the link more/file.tx leads to no file", "its ending .md"), ("[x](more/b)", 19, "the link more/b leads to no file", "its ending .md"),
+    (f"[x](</{__file__.lstrip('/')}>)", 19, f"the link /{__file__.lstrip('/')} leads to no file", "relative to this page"),
     ("[x](/zh/a/)", 19, "the link /zh/a/ leads to no file", "relative to this page"), ("![x](x.png)", 19, "the link x.png leads to no file", ""),
     ("x\n\n[x]: nowhere.md", 21, "the link nowhere.md leads to no page", ""), ("x\n[a\nb](nowhere.md)", 20, "the link nowhere.md leads to no page", ""),
     ('<a href="a.md">x</a>', 19, "MkDocs does not follow the link a.md in raw HTML", "write [text](a.md)"), ("!!! note\n\n    - [x](nowhere.md)", 21, "the link nowhere.md leads to no page", ""),

@@ -59,6 +59,13 @@ def test_a_home_of_the_root_and_an_environment_of_the_system_touch_nothing(monke
     assert tidy(text, "/") == text
 
 
+def test_a_python_of_the_system_is_in_the_same_folder_everywhere(monkeypatch):
+    for prefix in ("/usr/local", "/opt/python/3.12"):
+        monkeypatch.setattr(sys, "prefix", prefix)
+        monkeypatch.setattr(sys, "base_prefix", prefix)
+        assert tidy(f"{prefix}/bin/x") == f"{prefix}/bin/x"
+
+
 def test_paths_are_tidied_in_text_alone_never_in_pictures_or_html():
     output = shown(image__svg_xml=SVG.format(PACKAGES), text__html=f"<i>{PACKAGES}</i>", text__plain=f"<{PACKAGES}>")
     (found,) = collect([output], "/srv/me")

@@ -83,7 +83,7 @@ def test_only_what_is_marked_is_left_out():
 
 def test_two_cold_builds_in_different_folders_give_the_same_files(cold, tmp_path):
     """Pages, figures, downloads, search index. Of the second, chapters are executed in ordinary kernels, as where no process can be forked."""
-    project = TinySite(tmp_path / "another place" / "of the project")
+    project = TinySite(tmp_path / "另一处 #1%20 'q' & x" / "of the project")
     put_chapter(project, "c")
     put_chapter(project, "b")
     project.edit("press/kernels.py", 'return sys.platform == "linux" and not cuda', "return False")

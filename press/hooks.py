@@ -29,6 +29,7 @@ from press.project import PressError, Project  # noqa: E402
 
 log = logging.getLogger(f"{mkdocs.__name__}.press")  # ProperDocs, which takes MkDocs' place, has its own name
 STAGED = "PRESS_STAGED"  # set in the processes that build a language each: its book is there
+on_shutdown = processes.stop
 state = {}  # of this process: project, warned, pages, building, serving
 
 
@@ -45,10 +46,6 @@ def on_serve(server, config, builder):
     """Follow the configurations of the languages too."""
     for code in state["project"].languages:
         server.watch(str(Path(config.config_file_path).with_name(f"mkdocs.{code}.yml")))
-
-
-def on_shutdown():
-    processes.stop()
 
 
 def language_of(config):
@@ -107,12 +104,6 @@ def on_files(files, config):
             "build_language", str(Path(config.config_file_path).with_name(f"mkdocs.{code}.yml")), config.strict, str(Path(config.site_dir) / code),
             urljoin(config.site_url or "/", f"{code}/"), log.getEffectiveLevel()) for code in state["project"].languages}
     return files
-
-
-def get_ready():
-    """In a process that will build languages: import what that needs while chapters are checked and executed."""
-    import material.plugins.search.plugin  # noqa: F401
-    import mkdocs_jupyter.plugin  # noqa: F401
 
 
 def build_language(file, strict, site_dir, site_url, level):

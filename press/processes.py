@@ -28,8 +28,13 @@ def start(count):
     if pool is None:
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         pool = ProcessPoolExecutor(count, context, initializer=_follow_parent)
-        for _ in range(count):
-            submit("get_ready")
+        for _ in range(count):  # imports what a language's build needs, while chapters are checked and executed
+            pool.submit(_get_ready)
+
+
+def _get_ready():
+    for module in ("press.hooks", "material.plugins.search.plugin", "mkdocs_jupyter.plugin"):
+        importlib.import_module(module)
 
 
 def _follow_parent():

@@ -1,8 +1,7 @@
-"""The press turns chapters and snippets into a site.
+"""The press turns chapters and snippets into a book, and the book into a site.
 
-    chapter.md + snippet.py  ->  weave  ->  notebook  ->  execute once  ->  page in zh, page in en
+    docs + snippets  ->  read, check  ->  execute  ->  weave  ->  book  ->  mkdocs-jupyter, Material  ->  site
 
-Read in this order: `chapters` (what a chapter is, and every mistake one can make in it), `execute` (run a chapter's
-cells once, cache what they gave), `records` (outputs kept from a GPU machine), `weave` (prose + cells + outputs to a
-notebook), `export` (what a reader downloads), and `hooks` (the only module that knows MkDocs).
+Read in this order: `project`, `chapters`, `cells` (what there is), `check` (every mistake one can make), `execute` and `run` (cells in
+kernels), `weave` (prose + cells + outputs), `stage` (the book), `hooks` (MkDocs). CONTRIBUTING.md has the picture.
 """

@@ -36,7 +36,7 @@ def kept(path, what, make=None):
                 return json.loads(body)
             print(f"press: {path} is damaged: thrown away, and made anew", file=sys.stderr)
             path.unlink(missing_ok=True)
-    except FileNotFoundError:
+    except OSError:  # none there, or not ours to read
         pass
     value = make() if make else None
     if value is not None:

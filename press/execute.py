@@ -54,7 +54,7 @@ def _distributions(module):
 
 def imported_versions(cells):
     """{distribution: version} of every installed package that the cells import; torch always, for it is in the page's foot."""
-    modules = {"torch", "torchvision", "numpy", "matplotlib", "ipykernel", *imported_modules(cells)}
+    modules = {"torch", "torchvision", "numpy", "matplotlib", "PIL", "ipykernel", "IPython", "matplotlib_inline", *imported_modules(cells)}
     names = {name for module in modules for name in _distributions(module)}
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
@@ -114,7 +114,7 @@ async def _execute_all(project, stems, time_limit, report, warm):
     """{stem: Execution} of chapters, executed side by side."""
     # nbclient would take Ctrl-C for itself and report a dead kernel; leave it to asyncio, which ends every kernel.
     asyncio.get_running_loop().add_signal_handler = lambda *_: None
-    free, done, started = asyncio.Semaphore(os.cpu_count() or 1), {}, time.monotonic()
+    free, done, started = asyncio.Semaphore(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1), {}, time.monotonic()
 
     async def one(stem):
         cells = run_python(project.cells(stem).values())

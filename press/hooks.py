@@ -1,7 +1,7 @@
-"""The press as MkDocs sees it (`hooks:` in mkdocs.yml), and the one module that knows MkDocs.
+"""The press as MkDocs sees it (`hooks:` in mkdocs.yml), and with keep_pages.py all that knows MkDocs.
 
 The build of mkdocs.yml stages the books of all languages, has a process build each (mkdocs.<code>.yml) into its folder of the site, and
-builds the root page itself.
+builds the root page itself. (They import this file as press.hooks, MkDocs loads it by its path: two modules, each with its state.)
 """
 
 import base64
@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
@@ -27,14 +28,23 @@ from press.keep_pages import KeptPages, Warned, thin_templates  # noqa: E402
 from press.markdown_extension import PressExtension, outputs  # noqa: E402
 from press.project import PressError, Project  # noqa: E402
 
-log = logging.getLogger(f"{mkdocs.__name__}.press")  # ProperDocs, which takes MkDocs' place, has its own name
+log = logging.getLogger(f"{mkdocs.__name__}.press")  # under ProperDocs that name is another
 STAGED = "PRESS_STAGED"  # set in the processes that build a language each: its book is there
 on_shutdown = processes.stop
 state = {}  # of this process: project, warned, pages, building, serving
 
 
+@contextmanager
+def telling():
+    """PressErrors fail the build as MkDocs tells of failures: in one message."""
+    try:
+        yield
+    except PressError as error:
+        raise PluginError(str(error)) from None
+
+
 def on_startup(command, dirty):
-    state["warned"] = Warned(logging.getLogger(mkdocs.__name__))
+    state["warned"] = state.get("warned") or Warned(logging.getLogger(mkdocs.__name__))
     for name in ("jieba", "mkdocs.mkdocs-jupyter"):  # which tell of each step
         logging.getLogger(name).setLevel(logging.WARNING)
     state["serving"] = command == "serve"
@@ -43,34 +53,26 @@ def on_startup(command, dirty):
 
 
 def on_serve(server, config, builder):
-    """Follow the configurations of the languages too."""
     for code in state["project"].languages:
         server.watch(str(Path(config.config_file_path).with_name(f"mkdocs.{code}.yml")))
 
 
-def language_of(config):
-    """"zh", "en" and so on, or None for the root page."""
-    return config.extra.get("language")
-
-
+@telling()
 def on_config(config):
     """Where the languages lie, for the language switch; and, in a language's own build, the book in place of `docs/`."""
-    language, here = language_of(config), config.site_url or "/"
+    language, here = config.extra.get("language"), config.site_url or "/"
     project = state["project"] = Project(Path(config.config_file_path).parent, read_once=True)
     root = config.extra["root"] = urljoin(here, "../") if language else here
-    try:
-        config.extra["alternate"] = [{"name": words["name"], "root": words["root"], "lang": code, "link": urlparse(urljoin(root, f"{code}/")).path}
-                                     for code in project.languages if (words := project.words(code))]
-        if language:
-            _use_book(config, project, language)
-        else:
-            config.nav = None
-            if state["serving"]:
-                processes.start_server(project, config.dev_addr, config.site_dir, log.info)
-            os.environ["PRESS_CACHE"] = str(project.cache)  # for the processes
-            processes.start(len(project.languages))
-    except PressError as error:
-        raise PluginError(str(error)) from None
+    config.extra["alternate"] = [{"name": words["name"], "root": words["root"], "lang": code, "link": urlparse(urljoin(root, f"{code}/")).path}
+                                 for code in project.languages if (words := project.words(code))]
+    if language:
+        _use_book(config, project, language)
+    else:
+        config.nav = None
+        if state["serving"]:
+            processes.start_server(project, config.dev_addr, config.site_dir, log.info)
+        os.environ["PRESS_CACHE"] = str(project.cache)  # for the processes
+        processes.start(len(project.languages))
     return config
 
 
@@ -88,18 +90,17 @@ def _use_book(config, project, language):
     config.mdx_configs["pymdownx.superfences"] = {"preserve_tabs": True, "custom_fences": [{"name": "outputs", "class": "outputs", "format": outputs}]}
 
 
+@telling()
 def on_pre_build(config):
     """Before anything is written: every mistake in every chapter, all at once. Then chapters are executed and the books written."""
-    if not language_of(config):
-        try:
-            stage.stage(state["project"], report=log.info, warm=processes.warm)
-        except PressError as error:
-            raise PluginError(str(error)) from None
+    if not config.extra.get("language"):
+        stage.stage(state["project"], report=log.info, warm=processes.warm)
 
 
+@telling()
 def on_files(files, config):
     """The old site is gone now: the languages are built while the root's own page is."""
-    if not language_of(config):
+    if not config.extra.get("language"):
         state["building"] = {code: processes.submit(
             "build_language", str(Path(config.config_file_path).with_name(f"mkdocs.{code}.yml")), config.strict, str(Path(config.site_dir) / code),
             urljoin(config.site_url or "/", f"{code}/"), log.getEffectiveLevel()) for code in state["project"].languages}
@@ -118,17 +119,17 @@ def build_language(file, strict, site_dir, site_url, level):
     except SystemExit as error:  # MkDocs' Abort
         return str(error)
     except Exception as error:  # MkDocs has logged on which page
-        log.debug("", exc_info=True)
         return f"{type(error).__name__}: {error}"
-    return None
+    finally:
+        gc.collect()  # under a server the process lives on
 
 
 def on_env(env, config, files):
-    return thin_templates(env, state["project"].cache / "templates")
+    thin_templates(env, state["project"].cache / "templates")
 
 
 def on_pre_page(page, config, files):
-    if language := language_of(config):
+    if language := config.extra.get("language"):
         pattern, lines = glossary.tooltips(state["project"], language, page.file.src_uri.rpartition(".")[0])
         config.markdown_extensions[-1] = PressExtension(pattern, lines, "../" * page.url.removeprefix("./").count("/"))
         state["pages"].wrap(page, files, [pattern.pattern, lines, mkdocs.__version__, page.url])
@@ -140,9 +141,10 @@ def on_page_markdown(markdown, page, config, files):
     return base64.b64decode(markdown.partition("<style>")[0]).decode() if page.file.src_uri.endswith(".ipynb") else markdown
 
 
+@telling()
 def on_post_build(config):
     """The root is there; wait for the languages, which are built side by side meanwhile."""
-    if language_of(config):
+    if config.extra.get("language"):
         state["pages"].evict()
-    elif failed := [f"{code} ({reason})" for code, future in state["building"].items() if (reason := future.result())]:
+    elif failed := [f"{code} ({reason})" for code, reason in processes.results(state["building"]).items() if reason]:
         raise PluginError(f"not built, for the reasons above: {', '.join(failed)}")

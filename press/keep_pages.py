@@ -7,7 +7,7 @@ import importlib.metadata
 import logging
 import platform
 import re
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import jieba
@@ -23,10 +23,9 @@ RENDERED = ("content", "_title_from_render")  # what Page.render gives a page, b
 PACKAGES = ("mkdocs-material", "mkdocs-jupyter", "nbconvert", "markdown", "pymdown-extensions", "pygments", "latex2mathml", "jieba")
 
 
-@cache
 def _versions():
-    """What rendering depends on besides page and configuration: versions, and what shows outputs."""
-    files = (Path(markdown_extension.__file__), ROOT / "theme/notebook.html")
+    """What rendering depends on besides page and configuration: versions, and what shows outputs. Under a server the template may change."""
+    files = (Path(markdown_extension.__file__), ROOT / "press/hooks.py", ROOT / "theme/notebook.html")
     return [platform.python_version(), *map(importlib.metadata.version, PACKAGES), *(path.read_text(encoding="utf-8") for path in files)]
 
 
@@ -43,7 +42,6 @@ def thin_templates(env, folder):
     env.trim_blocks = True
     folder.mkdir(parents=True, exist_ok=True)
     env.bytecode_cache = FileSystemBytecodeCache(str(folder))
-    return env
 
 
 class Warned(logging.Handler):
@@ -76,6 +74,7 @@ class KeptPages:
     def __init__(self, project, language, get_toc, heard, error):
         self.project, self.language, self.get_toc, self.heard, self.error, self.used = project, language, get_toc, heard, error, set()
         self.settings = [(project.root / name).read_text(encoding="utf-8") for name in ("mkdocs.yml", "press/language.yml", f"mkdocs.{language}.yml")]
+        self.settings += _versions()
 
     def path(self, kind, page):
         self.used.add(path := self.project.cache / kind / self.language / f"{page.file.src_uri}.kept")
@@ -88,7 +87,7 @@ class KeptPages:
         pages that it may link to.
         """
         sources = sorted(file.src_uri for file in files.documentation_pages())
-        what = [page.file.content_string, sources, more, self.settings, _versions()]
+        what = [page.file.content_string, sources, more, self.settings]
         path = self.path("pages", page)
         if found := kept(path, what):
             page._mkdocs_jupyter_content = lambda: {"content": ""}
@@ -104,7 +103,7 @@ class KeptPages:
             source = self.project.page(self.language, page.file.src_uri.rpartition(".")[0])
             line, remedy = source.line_of(max(0, source.body.find(error.args[0]))), "write it with the commands of latex2mathml; `aligned` becomes several $$ blocks"
             raise self.error(str(source.error(line, f"the formula {error.args[0]!r} cannot be set: {error.args[1]}", remedy))) from None
-        if self.heard() is False:
+        if self.heard() is False and page.links_to_anchors is not None:  # MkDocs does not look for them with --verbose
             found = {name: getattr(page, name) for name in RENDERED} | {"toc": _tokens(page.toc), "anchors": sorted(page.present_anchor_ids)}
             kept(path, what, lambda: found | {"links": {file.src_uri: anchors for file, anchors in page.links_to_anchors.items()}})
 
@@ -115,7 +114,7 @@ class KeptPages:
 
     def wrap_index(self, search):
         """Let Material's search plugin read a page only if no earlier build has read just that."""
-        index, chinese = search.search_index, "zh" in search.config.lang
+        index, chinese, versions = search.search_index, "zh" in search.config.lang, _versions()
         add = index.add_entry_from_context
         jieba.dt.tmp_dir = str(self.project.cache)  # its own would be a file of a known name in a folder that all users share
         jieba.set_dictionary(Path(jieba.__file__).with_name("dict.txt") if chinese else WORDS)  # the large one takes half a second to load
@@ -130,7 +129,7 @@ class KeptPages:
             return added
 
         def add_kept(page):
-            what = [page.content, page.url, page.title, page.meta, search.config.lang, _versions(), WORDS.read_text(encoding="utf-8")]
+            what = [page.content, page.url, page.title, page.meta, search.config.lang, versions, WORDS.read_text(encoding="utf-8")]
             index.entries += kept(self.path("search", page), what, partial(read, page))
 
         index.add_entry_from_context = add_kept

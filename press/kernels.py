@@ -72,6 +72,7 @@ class Warm:
     def __init__(self, environment, report=print):
         self.report, self.lock, self.works = report, threading.Lock(), True
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(120)
         with theirs:
             self.process = subprocess.Popen([sys.executable, "-s", str(WARM_PROCESS)], stdin=theirs, stdout=subprocess.DEVNULL,
                                             stderr=subprocess.DEVNULL, cwd=environment["HOME"], env=environment, start_new_session=True)
@@ -85,11 +86,16 @@ class Warm:
         """A new kernel, as a Forked. Raises OSError, ValueError or psutil.Error if the warm process does not give one."""
         with self.lock:  # request and answer belong together, or kernels would be swapped
             self.socket.send(json.dumps([command, folder, environment]).encode())
-            return Forked(int(self.socket.recv(16)))
+            if not (answer := self.socket.recv(16)):
+                raise OSError("the warm process has ended")
+            return Forked(int(answer))
 
     def close(self):
         self.socket.close()
-        self.process.wait()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
 
 
 class Forked(psutil.Process):
@@ -98,7 +104,10 @@ class Forked(psutil.Process):
     stdin = stdout = stderr = None
 
     def poll(self):
-        return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+        try:
+            return None if self.is_running() and self.status() != psutil.STATUS_ZOMBIE else 0
+        except psutil.NoSuchProcess:
+            return 0
 
     wait = poll
 

@@ -13,11 +13,12 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from press.execute import has_cuda
 from press.kernels import Warm, environment
-from press.project import PressError
+from press.project import PressError, files_below
 
 pool = warm = home = stamp = None
 
@@ -45,7 +46,24 @@ def _follow_parent():
 
 def submit(function, *args):
     """The Future of a call in one of the processes of a function of press.hooks, by name: as MkDocs loads it, it can't be imported elsewhere."""
-    return pool.submit(_call, function, *args)
+    try:
+        return pool.submit(_call, function, *args)
+    except BrokenProcessPool:
+        return _broken()
+
+
+def results(futures):
+    """{name: what came of its Future}, once all are done."""
+    try:
+        return {name: future.result() for name, future in futures.items()}
+    except BrokenProcessPool:
+        return _broken()
+
+
+def _broken():
+    """End what is left of the processes: the next build has new ones. Raises PressError, to say so."""
+    stop()
+    raise PressError("mkdocs.yml", None, "a process that builds a language has ended", "see whether there is enough memory, and build again")
 
 
 def _call(function, *args):
@@ -54,7 +72,7 @@ def _call(function, *args):
 
 def _stamp():
     """When the press was last edited."""
-    return max(path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.*"))
+    return [(path.name, path.stat().st_mtime_ns) for path in files_below(Path(__file__).parent, ".py", ".txt")]
 
 
 def start_server(project, address, site_dir, report):
@@ -69,7 +87,7 @@ def start_server(project, address, site_dir, report):
     stamp = _stamp()
     if pool is None:
         try:
-            socket.create_server(tuple(address)).close()
+            socket.create_server(tuple(address), family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET).close()
         except OSError as error:
             raise PressError("mkdocs.yml", None, f"the address {address[0]}:{address[1]} cannot be used: {error.strerror}",
                              "end the server that runs there, or take another port: make serve PORT=8001") from None

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -41,9 +41,9 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(key.value if isinstance(key.value, str) else id(key))
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
@@ -189,8 +189,6 @@ def read_text(project, path):
                          "save it in the UTF-8 encoding, which every editor offers") from None
 
 
-@cache
 def template(name):
     """A Jinja template of `theme/`, for a page, or a part of one, that is made of data."""
-    folder = Path(__file__).resolve().parent.parent / "theme"
-    return Environment(loader=FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False).get_template(name)
+    return Environment(loader=FileSystemLoader(Path(__file__).parent.parent / "theme"), trim_blocks=True, lstrip_blocks=True).get_template(name)

@@ -89,7 +89,7 @@ async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT
             async with client.async_setup_kernel(env=variables, cleanup_kc=True):
                 client.watch()
                 await client.async_execute_cell(notebook.cells[0], 0)
-                about = json.loads(_printed(notebook.cells[0]))
+                about = json.loads(_printed(notebook.cells[0]).splitlines()[-1])
                 watchdog = asyncio.create_task(_stop_after(client, time_limit))
                 for index, cell in enumerate(cells, 1):
                     if not missing(cell.tags, about["cuda"]):
@@ -99,7 +99,7 @@ async def execute_cells(project, cells, folder, warm=None, time_limit=TIME_LIMIT
         except CellExecutionError as error:
             raise _raised(cells, begun, error) from None
         except (DeadKernelError, RuntimeError, OSError) as error:
-            raise _died(cells, begun, error, time_limit if client.stopped else None) from None
+            raise _died(cells, begun, error, time_limit if client.stopped else None, warm) from None
         finally:
             atexit.unregister(client._cleanup_kernel)  # nbclient leaves it there if the kernel has not started
             if watchdog:
@@ -138,11 +138,13 @@ def _raised(cells, begun, error):
                     int(found[0]) if found else 0)
 
 
-def _died(cells, begun, error, limit):
+def _died(cells, begun, error, limit, warm):
     """The PressError for a kernel that is gone; `limit` in seconds if it was ended for taking longer."""
     if not begun and not limit:
         return NoKernel(f"snippets/{cells[0].path if cells else ''}", None, f"the kernel cannot start: {error or type(error).__name__}", AGAIN)
     cell = begun[-1] if begun else cells[0]
+    if warm and warm.process.poll() is not None:
+        return NoKernel(f"snippets/{cell.path}", None, "the process that kernels are forked from has ended", AGAIN)
     if limit:
         return failure(cell, f"is still running after {limit} s for the whole chapter", "look for a loop that never ends; a chapter should take 20 s at most")
     return failure(cell, "kills its kernel", "look for os._exit, a crash in C code, or too much memory")

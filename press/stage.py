@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import cache
 from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import yaml
@@ -42,7 +43,7 @@ def stage(project, report=print, warm=None):
         for language, files in books.items():
             for uri, content in files.items():
                 write_changed(project.book(language) / uri, content)
-            evict(project.book(language), {project.book(language) / uri for uri in files})
+        evict(project.cache / "book", {project.book(language) / uri for language, files in books.items() for uri in files})
         evict(project.cache / "executed", {execution_file(project, stem) for stem in executions})
         evict(project.cache / "staged", {staged_file(project, language, stem) for language in books for stem in executions})
 
@@ -96,7 +97,7 @@ def _linked(project, text, stem):
     """Markdown whose links to chapters name their notebooks."""
     for link in sorted(markup.links(text), key=lambda link: link.at, reverse=True):  # one may stand in the label of another
         path, mark, anchor = link.target.partition("#")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(stem), path))
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(stem), unquote(path)))
         if path.endswith(".md") and target.removesuffix(".md") in project.chapters():
             text = f"{text[:link.at[0]]}{path.removesuffix('.md')}.ipynb{mark}{anchor}{text[link.at[1]:]}"
     return text

@@ -12,7 +12,7 @@ from tests.run import chapter_run
 ROOT = Path(__file__).resolve().parent.parent
 
 
-SLOW_FIRST = ("test_reproducible", "test_downloaded_notebooks", "test_downloaded_scripts", "test_execute", "test_kernels", "test_browser")
+SLOW_FIRST = ("test_downloaded_notebooks", "test_downloaded_scripts", "test_kernels", "test_execute", "test_browser", "test_bad_build", "test_surroundings")
 
 
 def pytest_collection_modifyitems(items):

@@ -75,7 +75,7 @@ def test_tooltip_on_the_first_mention_in_running_text_only(html):
 
 
 def test_tooltip_in_english_minds_the_ends_of_words_and_quotes(html):
-    assert html("tensors, Tensor", "en", "c") == '<p>tensors, <abbr title="numbers &quot;here&quot;">Tensor</abbr></p>'
+    assert html("subtensor, tensors, Tensor", "en", "c") == '<p>subtensor, tensors, <abbr title="numbers &quot;here&quot;">Tensor</abbr></p>'
 
 
 def test_tooltips_of_several_terms_keep_the_text_between_them(html):

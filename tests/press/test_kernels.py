@@ -1,6 +1,7 @@
 """Kernels: an environment of their own, and, where the system can fork, started warm; what they give is the same either way."""
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -119,10 +121,33 @@ def test_a_warm_kernel_gives_what_an_ordinary_one_gives(mini, tmp_path):
 def test_kernels_that_start_side_by_side_are_not_swapped(mini, warm):
     stems = [f"part/c{number}" for number in range(5)]
     for stem in stems:
-        mini.chapter(f"# %% it\nimport os\nopen('mine', 'w').close()\nprint({stem!r}, os.listdir())\n", stem)
+        mini.chapter(f"# %% it\nimport os\nopen({stem[-2:]!r}, 'w').close()\nprint({stem!r}, os.listdir())\n", stem)
     found = execute(mini, stems, report=quiet, warm=warm)
-    assert [only(found[stem]) for stem in stems] == [f"{stem} ['mine']\n" for stem in stems]
+    assert [only(found[stem]) for stem in stems] == [f"{stem} ['{stem[-2:]}']\n" for stem in stems]
     assert warm.lines == [] and len(running()) == 1
+
+
+@warm_only
+def test_who_asks_for_a_kernel_at_the_same_time_gets_his_own(mini, warm, tmp_path):
+    """Were they swapped, a chapter that takes too long would end another. Here every other one hesitates before it reads its answer."""
+    class Hesitant:
+        pauses, recv, close = itertools.cycle((0.05, 0)), warm.socket.recv, warm.socket.close
+
+        def send(self, request, send=warm.socket.send):
+            send(request)
+            time.sleep(next(self.pauses))
+
+    warm.socket = Hesitant()
+
+    def fork(number):
+        folder = tmp_path / f"kernel{number}"
+        found = warm.fork(["-f", str(tmp_path / f"{number}.json")], str(folder), environment(mini, folder))
+        where = found.cwd()
+        found.kill()
+        return where
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(fork, range(8))) == [str(tmp_path / f"kernel{number}") for number in range(8)]
 
 
 @warm_only

@@ -14,7 +14,7 @@ from press.glossary import glossary_page, read_glossary
 from press.project import Loader, PressError
 from press.stage import stage
 from press.weave import reading_minutes
-from tests.tiny import GLOSSARY, PAGE, STRINGS, Mini, firsts
+from tests.tiny import GLOSSARY, PAGE, STRINGS, Mini, firsts, quiet
 
 
 def french(root):
@@ -150,6 +150,16 @@ def test_the_book_of_the_third_language_is_whole(staged):
     assert "5 minutes de lecture" in prose and "exécuté en " in prose and notebook.metadata.press.output == "Sortie"
     assert "Voir [B](#b), [l'autre](appendix/glossary.md) et [soi](a.ipynb#b)." in prose
     assert (mini.book("fr") / "appendix/glossary.md").read_text(encoding="utf-8").count("(fr)") == 4
+
+
+def test_a_language_that_is_gone_leaves_no_book(tmp_path):
+    mini = french(tmp_path / "project")
+    stage(mini, report=quiet)
+    assert (mini.book("fr") / "a.ipynb").is_file()
+    (mini.root / "mkdocs.fr.yml").unlink()
+    lines = []
+    stage(mini, report=lines.append)
+    assert mini.languages == ("zh", "en") and not mini.book("fr").exists() and (mini.book("en") / "a.ipynb").is_file() and lines == []
 
 
 def test_an_edit_to_one_language_writes_its_book_alone(staged):

@@ -157,11 +157,11 @@ def test_a_date_in_the_front_matter_stays_a_date(mini):
 
 
 def test_links_to_chapters_name_their_notebooks_and_nothing_else_changes(mini):
-    lines = ["[x](a.md) [y](a.md#b) [z](<a.md#b> \"t\")", "[l]: a.md#b", "[p](plain.md#p) [h](#a) [o](https://x.org/a.md)", "`[x](a.md)`", "[two\nlines](a.md)", "[![i](i.png)](a.md)"]
+    lines = ["[x](a.md) [y](a.md#b) [z](<a.md#b> \"t\")", "[l]: a.md#b", "[p](plain.md#p) [h](#a) [o](https://x.org/a.md)", "`[x](a.md)`", "[two\nlines](a.md)", "[![i](i.png)](a.md)", "[q](%61.md)"]
     mini.both("# P {#p}\n\n" + "\n\n".join(lines) + "\n\n```text\n[x](a.md)\n```\n", "plain")
     mini.both("# Q {#q}\n\n[x](../a.md) [p](../plain.md)\n", "more/index")
     files = book(mini)
-    expected = "\n\n".join(lines).replace("a.md", "a.ipynb").replace("x.org/a.ipynb", "x.org/a.md").replace("`[x](a.ipynb)`", "`[x](a.md)`")
+    expected = "\n\n".join(lines).replace("a.md", "a.ipynb").replace("%61.md", "%61.ipynb").replace("x.org/a.ipynb", "x.org/a.md").replace("`[x](a.ipynb)`", "`[x](a.md)`")
     assert files["plain.md"] == f"\n# P {{#p}}\n\n{expected}\n\n```text\n[x](a.md)\n```\n"
     assert files["more/index.md"] == "\n# Q {#q}\n\n[x](../a.ipynb) [p](../plain.md)\n"
     assert [book_uri(mini, stem) for stem in ("a", "plain")] == ["a.ipynb", "plain.md"]

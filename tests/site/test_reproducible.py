@@ -27,6 +27,8 @@ plt.show()
 
 # %% order tags=["warns"]
 import sys
+print("err before", file=sys.stderr, flush=True)
+time.sleep(0.3)
 for number in range(50):
     print("out", number)
     print("err", number, file=sys.stderr)
@@ -93,6 +95,7 @@ def test_two_cold_builds_in_different_folders_give_the_same_files(cold, tmp_path
     assert sum(name.endswith(".svg") for name in cold.files) == 4  # a figure and its dark twin, in two languages
     pages = {name: content.decode() for name, content in files(tmp_path / "site").items() if name.endswith("b/index.html")}
     assert all("out 49\n" in page and "KeyError: " in page and "data-timing" in page for page in pages.values())
+    assert all(page.index("out 49\n") < page.index("err before\n") for page in pages.values())  # which comes first is not left to chance
 
 
 def test_a_warm_build_gives_the_same_files(cold, tmp_path):

@@ -2,14 +2,15 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
 
-from press.cache import digest
+from press import markup
+from press.cache import digest, kept
 from press.cells import nearest
-from press.markup import hidden, links, masked
+from press.markup import Link, hidden, links, masked
 from press.project import SUFFIXES, Loader, PressError, read_text
 
 NOT_RUN = {"text"}  # info strings of fences that hold no code
@@ -37,6 +38,11 @@ class Quote:
 class Prose:
     line: int
     text: str
+
+
+@cache
+def _reader():
+    return Path(markup.__file__).read_text(encoding="utf-8")
 
 
 class Page:
@@ -171,9 +177,28 @@ class Page:
         return [part for part in self.parts if isinstance(part, Quote)]
 
     @cached_property
+    def _outline(self):
+        """What comes of reading the Markdown closely, which takes 20 ms, and is kept from build to build."""
+        def read():
+            return {"links": [list(vars(link).values()) for link in links(self.body)], "hidden": sorted(hidden(self.body)),
+                    "prose": [[index, text.replace("\0", "")] for index, text in enumerate(masked(self.body, spans=False).split("\n"))
+                              if "\0" not in text or text.replace("\0", "").strip(" \t>")]}
+
+        return kept(self.outline_file, [self.body, _reader()], read)
+
+    @property
+    def outline_file(self):
+        return self.project.cache / "outlines" / self.language / f"{self.stem}.kept"
+
+    @cached_property
     def links(self):
         """Every markup.Link of the page."""
-        return links(self.body)
+        return [Link(start, end, label and tuple(label), target, tuple(at), kind) for start, end, label, target, at, kind in self._outline["links"]]
+
+    @property
+    def hidden(self):
+        """(start, end, kind) of all that holds no prose, as markup.hidden gives it."""
+        return self._outline["hidden"]
 
     @cached_property
     def figures(self):
@@ -187,9 +212,7 @@ class Page:
     @cached_property
     def _prose(self):
         drawn = {index for index, link in self.figures.items() for index in range(index, self.line_of(link.end) - self.offset)}
-        lines = enumerate(masked(self.body, spans=False).split("\n"))
-        return [(self.offset + index + 1, text.replace("\0", "")) for index, text in lines
-                if index not in drawn and ("\0" not in text or text.replace("\0", "").strip(" \t>"))]
+        return [(self.offset + index + 1, text) for index, text in self._outline["prose"] if index not in drawn]
 
     def prose_lines(self):
         """(line number, text) of each line of prose: code blocks, comments and figures left out."""
@@ -212,6 +235,6 @@ class Page:
     @cached_property
     def ledger(self):
         """(line, row id) of each row that the page names."""
-        comments = sorted(part for part in hidden(self.body) if part[2] == "comment")
+        comments = sorted(part for part in self.hidden if part[2] == "comment")
         return [(self.line_of(start), row) for start, end, _ in comments if (match := LEDGER.match(self.body, start, end))
                 for row in re.split(r"[\s,]+", match["ids"]) if row]

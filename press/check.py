@@ -10,7 +10,7 @@ from press.chapters import FIGURE
 from press.errata import PAGE as ERRATA
 from press.glossary import read_glossary
 from press.ledger import check_ledger, read_ledger
-from press.markup import hidden, masked
+from press.markup import masked
 from press.project import SUFFIXES, PressError, PressErrors, files_below
 
 KINDS = {"note", "abstract", "info", "tip", "success", "question", "warning", "failure", "danger", "bug", "example", "quote"}  # of admonitions
@@ -97,7 +97,7 @@ def _check_headings(page):
 
 def _check_blocks(page):
     """Code that no cell holds, and what Markdown would not read as it is meant."""
-    for start, _, kind in hidden(page.body):
+    for start, _, kind in page.hidden:
         if kind == "code":
             yield page.error(page.line_of(start), "a raw block of code, by its indentation: it is not proven", "move it to a cell and quote it, or put it in a `text` fence")
     block = []
@@ -178,7 +178,9 @@ def _check_words(project):
 def _anchors(project, page):
     """Every id that a link to a page may name: of headings, cells and raw HTML and, on the errata page, of notes and rows."""
     found = {heading[2] for heading in page.headings} | {f"cell-{cell.name}" for cell in project.cells(page.stem).values()}
-    found |= set(re.findall(r"""\b(?:id|name)=["']?([\w-]+)""", masked(page.body))) | set(re.findall(r"\{:?[^{}]*#([\w-]+)[^{}]*\}", masked(page.body)))
+    if re.search(r"\b(?:id|name)=|\{:?[^{}\n]*#", page.body):
+        prose = masked(page.body)
+        found |= {name for pattern in (r"""\b(?:id|name)=["']?([\w-]+)""", r"\{:?[^{}]*#([\w-]+)[^{}]*\}") for name in re.findall(pattern, prose)}
     if page.stem == ERRATA:
         found |= {*read_ledger(project)["sources"], *read_ledger(project)["rows"]}
     return found

@@ -44,6 +44,7 @@ def stage(project, report=print, warm=None):
             for uri, content in files.items():
                 write_changed(project.book(language) / uri, content)
         evict(project.cache / "book", {project.book(language) / uri for language, files in books.items() for uri in files})
+        evict(project.cache / "outlines", {project.page(code, stem).outline_file for code in books for stem in project.stems()})
         evict(project.cache / "executed", {execution_file(project, stem) for stem in executions})
         evict(project.cache / "staged", {staged_file(project, language, stem) for language in books for stem in executions})
 

@@ -209,7 +209,7 @@ def test_with_a_mistake_nothing_is_executed_or_written(mini):
     mini.edit("docs/en/a.md", "## B {#b}", "## B {#c}")
     with pytest.raises(PressErrors, match="heading ## {#b}, where docs/en/a.md:13 has ## {#c}"):
         stage(mini, report=quiet)
-    assert not list(mini.cache.rglob("*")) or not [path for path in mini.cache.rglob("*") if path.is_file()]
+    assert {path.relative_to(mini.cache).parts[0] for path in mini.cache.rglob("*") if path.is_file()} <= {"outlines"}  # what was read to find it
 
 
 def test_two_builds_of_one_checkout_wait_for_each_other_and_say_so(mini):

@@ -28,7 +28,8 @@ class ByChapter(LoadFileScheduling):
         file = nodeid.split("::", 1)[0]
         if file.endswith("test_downloaded_notebooks.py"):
             return nodeid  # the longest file, and nothing that its tests share
-        match = re.fullmatch(r"(?:docs/zh|tests)/(\w+)/(?:test_)?([\w-]+)\.(?:md|py)", file)
+        match = re.fullmatch(r"(?:docs/zh|tests)/(\w+)/(?:test_)?([\w-]+)\.(?:md|py)", file) \
+            or re.fullmatch(r"tests/test_printed\.py::test_what\w+\[(\w+)/([\w-]+)\]", nodeid)  # which looks at the same run
         return "/".join(match.groups()) if match and match[1] not in ("press", "site") else file
 
 

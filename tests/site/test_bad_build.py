@@ -141,7 +141,7 @@ def test_what_is_kept_is_never_shown_out_of_date(tiny_site, tmp_path):
     tiny_site.put("snippets/a.py", SNIPPET)
     assert read()[0] == before
     kept = sorted(path for path in (tiny_site.root / ".cache").rglob("*.kept") if "en" not in path.parts)
-    assert len(kept) == 6  # the chapter executed and staged; it and the home page rendered, and indexed for search
+    assert len(kept) == 8  # the chapter executed and staged; it and the home page read, rendered, and indexed for search
     whole = [path.read_bytes() for path in kept]
     other = b"0" * 64 + b"\ncno_such_module\nThing\n."  # what a version whose classes are gone has left
     damages = [(lambda file: file[:100], True), (lambda file: b"", False), (lambda file: file[:-1], True), (lambda file: b"nonsense", False),

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from press.cells import nearest
 from press.chapters import FIGURE
+from press.claims import check_claims
 from press.errata import PAGE as ERRATA
 from press.glossary import read_glossary
 from press.ledger import check_ledger, read_ledger
@@ -20,6 +21,11 @@ TABLE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 
 
 def check(project):
+    """Every mistake in the project and in what its tests claim, as a list of PressError."""
+    return mistakes(project) + _gather(check_claims, project)
+
+
+def mistakes(project):
     """Every mistake in the project, as a list of PressError. An empty list means that the site may be built."""
     errors = [error for stem in project.stems() for error in check_chapter(project, stem)]
     for what in (_check_files, _check_links, _check_navigation, _check_words, check_ledger, lambda project: read_glossary(project) and ()):
@@ -39,7 +45,7 @@ def _gather(what, project):
 
 def raise_mistakes(project):
     """Raise PressErrors with every mistake in the project, if there is one."""
-    if errors := check(project):
+    if errors := mistakes(project):
         raise PressErrors(errors)
 
 

@@ -18,6 +18,7 @@ def pytest_configure(config):
     for tag in sorted(TAGS):
         config.addinivalue_line("markers", f"{tag.replace('-', '_')}: a cell with this tag (see CONTRIBUTING.md)")
     config.addinivalue_line("markers", "ledger(row): proves a row of ledger.yml")
+    config.addinivalue_line("markers", "claim(zh, en): proves a sentence of the page, quoted whole in every language")
     config.addinivalue_line("markers", "browser: needs Chromium or Chrome")
 
 

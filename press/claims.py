@@ -5,9 +5,10 @@ import difflib
 from dataclasses import dataclass
 
 from press.project import PressError, read_text
-from press.sentences import key, sentences
+from press.sentences import key, plain, sentences
 
 MOST = 4  # claims that one test may carry
+RUN = 3  # sentences that one claim may quote, where another language has said it in one
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def read_claims(project):
         if claims and stem not in project.stems():
             errors.append(PressError(project.path(path), claims[0].line, f"claims of a page {stem} that does not exist",
                                      "name the test file after the page: tests/section/test_page.py for docs/…/section/page.md"))
-        else:
+        elif claims:
             found[stem] = claims
     return found, errors
 
@@ -47,8 +48,9 @@ def _claims(project, where, tree):
         marks = [mark for mark in test.decorator_list if _is_claim(mark)]
         decorators |= {id(mark) for mark in marks}
         for mark in marks:
-            texts = {word.arg: word.value.value for word in mark.keywords if isinstance(word.value, ast.Constant) and isinstance(word.value.value, str)}
-            if mark.args or len(texts) != len(mark.keywords) or set(texts) - set(project.languages):
+            words = getattr(mark, "keywords", ())
+            texts = {word.arg: word.value.value for word in words if isinstance(word.value, ast.Constant) and isinstance(word.value.value, str)}
+            if not words or mark.args or len(texts) != len(words) or set(texts) - set(project.languages):
                 errors.append(PressError(where, mark.lineno, f"{test.name} has a claim with other arguments", "write one plain text for each language, by name: "
                                          f"@pytest.mark.claim({', '.join(f'{code}=…' for code in project.languages)})"))
             elif lacking := [code for code in project.languages if not texts.get(code, "").strip()]:
@@ -66,7 +68,7 @@ def _claims(project, where, tree):
 
 
 def _is_claim(node):
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.claim" or ast.unparse(node) == "pytest.mark.claim"
+    return ast.unparse(getattr(node, "func", node)) == "pytest.mark.claim"
 
 
 def check_claims(project):
@@ -103,9 +105,11 @@ def _check_claim(claim, pages, quoted):
 
 def _find(text, page):
     """(the Sentences that a claim quotes, None, None), or ([], what is wrong, what to do)."""
-    wanted, keys = key(text), [sentence.key for sentence in page]
-    runs = [(start, stop) for stop_after in (1, 2, 3) for start in range(len(keys)) if len(keys) >= start + stop_after
-            for stop in (start + stop_after,) if wanted.startswith(keys[start]) and "".join(keys[start:stop]) == wanted]
+    keys = [sentence.key for sentence in page]
+    for wanted in (key(text), key(plain(text))):  # it may be quoted with Markdown's marks or without
+        if runs := [(start, start + count) for start in range(len(keys)) if wanted.startswith(keys[start]) for count in range(1, RUN + 1)
+                    if "".join(keys[start : start + count]) == wanted and start + count <= len(keys)]:
+            break
     if len(runs) == 1:
         return page[slice(*runs[0])], None, None
     if runs:

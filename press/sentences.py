@@ -5,12 +5,13 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
-STARTS = re.compile(r"\A[ \t>]*(?:[-*+]|\d+\.)[ \t]+(?:\[[ xX]\] )?")  # an item of a list
-APART = re.compile(r"[ \t>]*(?:#|!!!|\?\?\?|===|<(?!!--)/?[a-z]|\$\$|\|)")  # a line that no sentence goes on in, or into
-ROW = re.compile(r"[ \t>]*\|")
-RULER = re.compile(r"[ \t>]*\|[-:| ]+\|[ \t]*")
-TITLE = re.compile(r"[ \t>]*(?:#|!!!|\?\?\?|===)")
-SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+STARTS = re.compile(r"\A[ \t]*(?:[-*+]|\d+\.)[ \t]+(?:\[[ xX]\] )?")  # an item of a list
+APART = re.compile(r"[ \t]*(?:#|!!!|\?\?\?|===|<(?!!--)/?[a-z]|\$\$|\|)")  # a line that no sentence goes on in, or into
+ROW = re.compile(r"[ \t]*\|")
+RULER = re.compile(r"[ \t]*\|[-:| ]+\|[ \t]*")
+TITLE = re.compile(r"[ \t]*(?:#|!!!|\?\?\?|===)")
+SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+HIDDEN = re.compile(rf"{SPAN.pattern}|\$[^$\n]+\$|\]\([^()\s]*\)", re.DOTALL)  # no mark in it ends a sentence
 LINK = re.compile(r"!?\[((?:[^\[\]]|\[[^\[\]]*\])*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])")
 MARKS = re.compile(r"</?[A-Za-z][^<>]*>|\{:?[ ]?[.#][^{}]*\}|(?<!\\)[*_]|\\(?=[*_`\[\]|$#\\])")
 SAME = str.maketrans({mark: None for mark in " \t\r\n\u00a0`*_|\\"})
@@ -34,8 +35,8 @@ class Sentence:
 
 
 def key(text):
-    """What is compared of a sentence: all but blanks, line breaks and Markdown's marks."""
-    return plain(text).translate(SAME)
+    """What is compared of a plain text: all but blanks, line breaks and what may have been a mark of Markdown's."""
+    return text.translate(SAME)
 
 
 def plain(text):
@@ -61,10 +62,10 @@ def sentences(page):
     for line, text, lines in _stretches(page):
         section = next((name for at, name in reversed(headings) if at <= line), None)
         if TITLE.match(text):
-            goals = bool(re.match(r"[ \t>]*!!!\s+abstract", text)) or goals and text[0] in " \t"
+            goals = bool(re.match(r"[ \t]*!!!\s+abstract", text)) or goals and text[0] in " \t"
             continue
         goals = goals and text[0] in " \t"
-        kind = "row" if ROW.match(text) else "formula" if text.lstrip(" \t>").startswith("$$") else "prose"
+        kind = "row" if ROW.match(text) else "formula" if text.lstrip().startswith("$$") else "prose"
         for start, part in _split(STARTS.sub("", text, count=1) if kind == "prose" else text, end) if kind == "prose" else [(0, text)]:
             shown = " | ".join(plain(cell) for cell in _cells(part)) if kind == "row" else plain(part)
             tells = bool(telling.search(shown) or "`" in part)
@@ -93,7 +94,8 @@ def _stretches(page):
 
     rows, formula = [], False
     for number, text in page.prose_lines():
-        bare = text.strip(" \t>")
+        text = re.sub(r"\A(?: {0,3}> ?)+", "", text)
+        bare = text.strip()
         if formula or bare.startswith("$$"):
             if not formula:
                 flush()
@@ -102,11 +104,12 @@ def _stretches(page):
             if not formula:
                 flush()
             continue
-        if not bare or APART.match(text) or STARTS.match(text) or (lines and number != lines[-1][0] + 1):
+        item = STARTS.match(text) and lines and STARTS.match(lines[0][1])  # under a paragraph, `+ 2` is no item
+        if not bare or APART.match(text) or item or (lines and number != lines[-1][0] + 1):
             flush()
         if RULER.fullmatch(text) and rows and rows[-1] == number - 1:
             out.pop()  # the heading of a table
-        elif bare and (APART.match(text) and not re.match(r"[ \t>]*<", text)):
+        elif bare and (APART.match(text) and not re.match(r"[ \t]*<", text)):
             lines.append((number, text))
             flush()
             rows.append(number)
@@ -119,12 +122,12 @@ def _stretches(page):
 def _cells(row):
     """The cells of a table's row; a bar within code, or behind a backslash, parts none."""
     hidden = SPAN.sub(lambda match: match[0].replace("|", "\0"), row.strip().replace("\\|", "\0"))
-    return [cell.replace("\0", "|").strip() for cell in hidden.strip("|> \t").split("|")]
+    return [cell.replace("\0", "|").strip() for cell in hidden.strip("| \t").split("|")]
 
 
 def _split(text, end):
     """(position, sentence) of each sentence of a stretch of prose; no end mark within code or a formula ends one."""
-    hidden = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)|\$[^$\n]+\$|\]\([^()\s]*\)", lambda match: "X" * len(match[0]), text, flags=re.DOTALL)
+    hidden = HIDDEN.sub(lambda match: "X" * len(match[0]), text)
     at = 0
     for match in end.finditer(hidden):
         yield at, text[at : match.end()].strip()

@@ -26,9 +26,10 @@ WARM_PROCESS, CONFIG, STARTUP, STYLE = (Path(__file__).with_name(name) for name 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "MATPLOTLIBRC": str(STYLE), "SOURCE_DATE_EPOCH": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "USER": "reader", "USERNAME": "reader",
 }
-PASSED = re.compile(r"PATH|(LD|DYLD|CUDA|NVIDIA)_\w+|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|PROCESSOR_\w+|NUMBER_OF_PROCESSORS", re.IGNORECASE)
+PASSED = re.compile(r"PATH|(DY)?LD_(FALLBACK_)?LIBRARY_PATH|CC|CXX|(CUDA|ROCM|HIP)_(HOME|PATH\w*)|(CUDA|NVIDIA|HIP|ROCR)_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|"
+                    r"SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|PROGRAM(FILES|DATA|W6432)(\(X86\))?|PROCESSOR_\w+|NUMBER_OF_PROCESSORS", re.IGNORECASE)
 
 
 def environment(project, folder):
@@ -37,7 +38,8 @@ def environment(project, folder):
     places = {name: str(folder / name.lower()) for name in ("HOME", "TMPDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     for place in places.values():
         os.makedirs(place, exist_ok=True)
-    places |= {"USERPROFILE": places["HOME"], "TEMP": places["TMPDIR"], "TMP": places["TMPDIR"], "MPLCONFIGDIR": str(project.cache / "matplotlib")}
+    places |= {"USERPROFILE": places["HOME"], "APPDATA": places["HOME"], "LOCALAPPDATA": places["HOME"], "TEMP": places["TMPDIR"], "TMP": places["TMPDIR"],
+               "MPLCONFIGDIR": str(project.cache / "matplotlib")}
     return {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)} | ENVIRONMENT | places
 
 

@@ -70,10 +70,11 @@ def warm(small, mini, tmp_path):
 def test_of_the_host_only_what_finds_programs_and_libraries_reaches_a_kernel(mini, tmp_path, monkeypatch):
     before = environment(mini, tmp_path / "private")
     for name in ("PYTHONPATH", "PYTHONWARNINGS", "PYTHONHOME", "PYTHONSTARTUP", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "MPLSTYLE", "MPLBACKEND", "COLUMNS", "OMP_NUM_THREADS",
-                 "OPENBLAS_NUM_THREADS", "TORCH_LOGS", "MKL_VERBOSE", "TZ", "LANG", "DISPLAY", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TQDM_MININTERVAL", "GITHUB_TOKEN", "PRESS_CACHE"):
+                 "OPENBLAS_NUM_THREADS", "TORCH_LOGS", "MKL_VERBOSE", "TZ", "LANG", "DISPLAY", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TQDM_MININTERVAL", "GITHUB_TOKEN", "PRESS_CACHE",
+                 "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING", "USER", "USERNAME", "APPDATA"):
         monkeypatch.setenv(name, "host")
     assert environment(mini, tmp_path / "private") == before
-    for name in ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT"):
+    for name in ("PATH", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "HIP_VISIBLE_DEVICES", "CC", "SYSTEMROOT", "ProgramFiles(x86)"):
         monkeypatch.setenv(name, "host")
         assert environment(mini, tmp_path / "private")[name] == "host"
 
@@ -81,7 +82,7 @@ def test_of_the_host_only_what_finds_programs_and_libraries_reaches_a_kernel(min
 def test_what_a_kernel_writes_goes_to_a_folder_of_its_own(mini, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/proc/nowhere")
     found = environment(mini, tmp_path / "private")
-    names = {"HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
+    names = {"HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMPDIR", "TEMP", "TMP", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
     assert {name for name, value in found.items() if value.startswith(str(tmp_path / "private"))} == names
     assert all(os.path.isdir(found[name]) for name in names)
     assert found["MPLCONFIGDIR"] == str(mini.cache / "matplotlib") and ENVIRONMENT.items() <= found.items()

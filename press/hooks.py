@@ -21,10 +21,10 @@ import mkdocs  # noqa: E402
 from mkdocs.commands.build import build  # noqa: E402
 from mkdocs.config import load_config  # noqa: E402
 from mkdocs.exceptions import PluginError  # noqa: E402
-from mkdocs.structure.toc import get_toc  # noqa: E402
+from mkdocs.utils import CountHandler  # noqa: E402
 
 from press import glossary, processes, stage  # noqa: E402
-from press.keep_pages import KeptPages, Warned, thin_templates  # noqa: E402
+from press.keep_pages import KeptPages, thin_templates  # noqa: E402
 from press.markdown_extension import PressExtension, outputs  # noqa: E402
 from press.project import PressError, Project  # noqa: E402
 
@@ -44,7 +44,7 @@ def telling():
 
 
 def on_startup(command, dirty):
-    state["warned"] = state.get("warned") or Warned(logging.getLogger(mkdocs.__name__))
+    logging.getLogger(mkdocs.__name__).addHandler(state.setdefault("warned", CountHandler(level=logging.WARNING)))
     for name in ("jieba", "mkdocs.mkdocs-jupyter"):  # which tell of each step
         logging.getLogger(name).setLevel(logging.WARNING)
     state["serving"] = command == "serve"
@@ -79,7 +79,7 @@ def on_config(config):
 def _use_book(config, project, language):
     if STAGED not in os.environ:  # one language by itself
         stage.stage(project, report=log.info)
-    pages = state["pages"] = KeptPages(project, language, get_toc, state["warned"].since_last, PluginError)
+    pages = state["pages"] = KeptPages(project, language, state["warned"])
     pages.wrap_index(config.plugins["material/search"])
     config.docs_dir = str(project.book(language))
     config.nav = [{project.title(language, f"{name}/index"): [stage.book_uri(project, stem) for stem in stems]} if name

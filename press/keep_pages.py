@@ -11,8 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import jieba
+import mkdocs
 from jinja2 import FileSystemBytecodeCache
 from jinja2.ext import Extension
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.toc import get_toc
 
 from press import markdown_extension
 from press.cache import evict, kept
@@ -44,35 +47,16 @@ def thin_templates(env, folder):
     env.bytecode_cache = FileSystemBytecodeCache(str(folder))
 
 
-class Warned(logging.Handler):
-    """Counts what MkDocs warns of."""
-
-    def __init__(self, logger):
-        super().__init__(logging.WARNING)
-        self.logger, self.count = logger, 0
-        logger.addHandler(self)
-
-    def emit(self, record):
-        self.count += 1
-
-    def since_last(self):
-        """Whether there was a warning since the last call; None in a quiet build, where warnings are not heard."""
-        found, self.count = bool(self.count), 0
-        return found if self.logger.isEnabledFor(logging.WARNING) else None
-
-
 class KeptPages:
     """Of one language's build.
 
     Args:
         project, language: whose pages they are.
-        get_toc: makes MkDocs' table of contents of the tokens of Python-Markdown.
-        heard: gives whether MkDocs has warned since it was last called; None if it cannot warn.
-        error: the exception that fails a build.
+        warned: a CountHandler of MkDocs' logger.
     """
 
-    def __init__(self, project, language, get_toc, heard, error):
-        self.project, self.language, self.get_toc, self.heard, self.error, self.used = project, language, get_toc, heard, error, set()
+    def __init__(self, project, language, warned):
+        self.project, self.language, self.warned, self.used = project, language, warned, set()
         self.settings = [(project.root / name).read_text(encoding="utf-8") for name in ("mkdocs.yml", "press/language.yml", f"mkdocs.{language}.yml")]
         self.settings += _versions()
 
@@ -96,20 +80,21 @@ class KeptPages:
             page.render = partial(self._render, page, page.render, path, what)
 
     def _render(self, page, render, path, what, config, files):
-        self.heard()
+        before = sum(self.warned.counts.values())
         try:
             render(config, files)
         except markdown_extension.FormulaError as error:
             source = self.project.page(self.language, page.file.src_uri.rpartition(".")[0])
             line, remedy = source.line_of(max(0, source.body.find(error.args[0]))), "write it with the commands of latex2mathml; `aligned` becomes several $$ blocks"
-            raise self.error(str(source.error(line, f"the formula {error.args[0]!r} cannot be set: {error.args[1]}", remedy))) from None
-        if self.heard() is False and page.links_to_anchors is not None:  # MkDocs does not look for them with --verbose
+            raise PluginError(str(source.error(line, f"the formula {error.args[0]!r} cannot be set: {error.args[1]}", remedy))) from None
+        quiet = not logging.getLogger(mkdocs.__name__).isEnabledFor(logging.WARNING)  # warnings are not heard
+        if before == sum(self.warned.counts.values()) and not quiet and page.links_to_anchors is not None:  # which MkDocs lacks with --verbose
             found = {name: getattr(page, name) for name in RENDERED} | {"toc": _tokens(page.toc), "anchors": sorted(page.present_anchor_ids)}
             kept(path, what, lambda: found | {"links": {file.src_uri: anchors for file, anchors in page.links_to_anchors.items()}})
 
     def _restore(self, page, found, config, files):
         vars(page).update({name: found[name] for name in RENDERED})
-        page.toc, page.present_anchor_ids = self.get_toc(found["toc"]), set(found["anchors"])
+        page.toc, page.present_anchor_ids = get_toc(found["toc"]), set(found["anchors"])
         page.links_to_anchors = {files.get_file_from_path(uri): anchors for uri, anchors in found["links"].items()}
 
     def wrap_index(self, search):

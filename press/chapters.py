@@ -17,6 +17,7 @@ NOT_RUN = {"text"}  # info strings of fences that hold no code
 
 QUOTE = re.compile(r"""^--8<--\s+["'](?P<address>[^"']*)["']\s*$""")
 FENCE = re.compile(r"^(?P<indent>(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$")
+TITLE = re.compile(r"""\s+title="(.*?)"(?=\s+[\w-]+=|$)""")  # behind the backticks; it may hold quotation marks
 FIGURE = re.compile(r"[^\s:]+\.(?:py|sh):\S+")  # the address of a figure: that of the cell which draws it
 HEADING = re.compile(r"^(?P<off> {1,3}(?=#))?(?:[\s>]|[-*+][ \t]|\d+\.[ \t])*(?P<marks>#{1,6})(?P<text>.*?)(?:(?<![\s#]) +\{:?[^{}#]*#(?P<id>[^\s{}]+)[^{}]*\}[\s#]*)?$")
 HTML_HEADING = re.compile(r"""<h([1-6])\b(?:[^>]*?\sid=["']?(?P<id>[\w-]+))?""", re.IGNORECASE)
@@ -26,11 +27,12 @@ FRONT = re.compile(r"-{3}[ \t]*\n(?:(.*?)\n)??(?:-{3}|\.{3})[ \t]*(?:\n|\Z)", re
 
 @dataclass
 class Quote:
-    """A fence that quotes a cell. `info` is all that stands behind the backticks; a figure is (alt, caption)."""
+    """A fence that quotes a cell. `info` is all that stands behind the backticks but for the title; a figure is (alt, caption)."""
 
     line: int
     info: str
     address: str
+    title: str | None = None
     figures: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -149,8 +151,11 @@ class Page:
             raise self.error(line, "a quote must be a backtick fence at the left margin", "take it out of the list, tab or admonition")
         if word not in SUFFIXES or not info.startswith(word):
             raise self.error(line, f"a quote in a {info!r} fence", f"write ```{' or ```'.join(SUFFIXES)}")
+        if "`" in info:
+            raise self.error(line, "a backtick in the line that opens a fence, where Markdown would see none", "say it without code type")
         self._check_address(line, word, match["address"])
-        return Quote(line, info, match["address"])
+        title = TITLE.search(info)
+        return Quote(line, TITLE.sub("", info, count=1), match["address"], title and title[1].strip())
 
     def _check_address(self, line, word, address):
         """Raise PressError unless `address`, quoted in a fence of `word`, names a cell of this chapter."""

@@ -13,6 +13,7 @@ from press.glossary import read_glossary
 from press.ledger import check_ledger, read_ledger
 from press.markup import masked
 from press.project import SUFFIXES, PressError, PressErrors, files_below
+from press.tags import folded
 
 KINDS = {"note", "abstract", "info", "tip", "success", "question", "warning", "failure", "danger", "bug", "example", "quote"}  # of admonitions
 PAGES = (".markdown", ".mdown", ".mkdn", ".mkd", ".ipynb")  # what MkDocs would take for a page too
@@ -73,6 +74,10 @@ def _check_cells(page, cells):
             yield page.error(quote.line, f"{quote.address} is quoted twice, first in line {seen[quote.address]}",
                              "quote each cell once; refer to it in words the second time")
         seen.setdefault(quote.address, quote.line)
+        if not folded(cells[quote.address].tags) and (quote.title is not None or "title=" in quote.info):
+            yield page.error(quote.line, f"{quote.address} has a title, and is not folded", 'take the title out, or tag the cell: tags=["fold"]')
+        elif folded(cells[quote.address].tags) and (not quote.title or "title=" in quote.info):
+            yield page.error(quote.line, f"{quote.address} is folded, and has no title", f'say in the language of the page what it does: ```{quote.info.split()[0]} title="…"')
     for cell in cells.values():
         if cell.address not in seen:
             yield PressError(f"snippets/{cell.path}", cell.line, f"{page.where} does not quote the cell {cell.name!r}",

@@ -9,7 +9,7 @@ import nbformat
 from press.chapters import Prose
 from press.markup import ESCAPE, USE, elements, hidden, hide, links, masked
 from press.project import PressError
-from press.tags import TAGS
+from press.tags import TAGS, folded
 from press.weave import code_cell, markdown_cell, number_cells
 
 AWAY = r"(?:[A-Za-z][A-Za-z0-9+.-]*:|//)"  # begins an address that is not the site's
@@ -124,7 +124,7 @@ def _quoted(text):
 
 def notebook(woven):
     """The downloadable notebook of a woven one, as text: prose, code, outputs without what is the site's in their metadata. Cells that
-    need a GPU or a download also get the tag `raises-exception`, so that "run all" goes on past them."""
+    need a GPU or a download also get the tag `raises-exception`, so that "run all" goes on past them; folded code is folded."""
     found = nbformat.v4.new_notebook(metadata={name: woven.metadata[name] for name in ("kernelspec", "language_info")})
     elsewhere = definitions(cell.source for cell in woven.cells if cell.cell_type == "markdown")
     for cell in woven.cells:
@@ -135,7 +135,8 @@ def notebook(woven):
         else:
             about = cell.metadata.press
             tags = sorted({*about["tags"], *(["raises-exception"] if {"gpu", "network"} & set(about["tags"]) else [])})
-            found.cells.append(code_cell(cell.source, {"name": about["name"], "tags": tags}, cell.outputs))
+            fold = {"jupyter": {"source_hidden": True}} if folded(about["tags"]) else {}
+            found.cells.append(code_cell(cell.source, {"name": about["name"], "tags": tags} | fold, cell.outputs))
             for output in found.cells[-1].outputs:  # copies
                 output.get("metadata", {}).pop("figure", None)
             prose = [f"*{re.sub(r'[\\`*_\[\]<$]', r'\\\g<0>', it['caption'])}*" for it in about["figures"] if it["caption"]]

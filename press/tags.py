@@ -18,6 +18,7 @@ class Tag:
     guard: (before, after) of its code in the downloaded script; the code between is indented.
     skip: why tests do not run it where what it needs is missing.
     varies: its output depends on the machine, so it is not compared from run to run.
+    fold: the page, and Jupyter, show its code folded, under the title that its quote has.
     """
 
     needs: str | None = None
@@ -28,11 +29,13 @@ class Tag:
     guard: tuple[str, str] | None = None
     skip: str | None = None
     varies: bool = False
+    fold: bool = False
 
 
 TAGS = {  # where a cell has several, the first that applies speaks on the page, and the last is the outermost guard
     "raises-exception": Tag(gives="error", guard=("try:  # meant to fail\n", "except Exception as error:\n    print(f'{type(error).__name__}: {error}')\n")),
     "warns": Tag(gives="stderr"),
+    "fold": Tag(fold=True),
     "timing": Tag(note="timing", varies=True),
     "screen": Tag(needs="server", not_run="not_run_screen", recorded="recorded_screen", skip="starts a server, as tests/site/test_screens.py does"),
     "network": Tag(needs="network", not_run="not_run_network", skip="needs a download",
@@ -55,3 +58,8 @@ def promised(tags):
 def varies(tags):
     """Whether the output of a cell with these tags depends on the machine."""
     return any(TAGS[tag].varies for tag in tags)
+
+
+def folded(tags):
+    """Whether the code of a cell with these tags is folded."""
+    return any(TAGS[tag].fold for tag in tags)

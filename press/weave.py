@@ -7,14 +7,14 @@ import nbformat
 from press.chapters import Prose
 from press.outputs import image_kind
 from press.records import fresh_records
-from press.tags import TAGS
+from press.tags import TAGS, folded
 
 
 def weave(project, language, stem, execution):
     """The notebook of one page.
 
     Returns an nbformat notebook. Each code cell's `metadata.press` has the cell's `address`, `name`, `anchor` (its id on the page), `tags`,
-    `info` (of the fence), `figures` (alt, caption), `status` ("run", "recorded", "not-run") and, of a record, `about`.
+    `info` and `title` (of the fence; the title is that of a fold), `figures` (alt, caption), `status` ("run", "recorded", "not-run") and, of a record, `about`.
     Raises PressError if figures and the outputs that they describe do not match.
     """
     page, cells = project.page(language, stem), project.cells(stem)
@@ -35,7 +35,7 @@ def weave(project, language, stem, execution):
         woven = code_cell(cell.source, {"tags": list(cell.tags)}, [
             nbformat.from_dict(output | ({"execution_count": None} if output["output_type"] == "execute_result" else {})) for output in outputs])
         anchor = f"cell-{cell.name}" if cell.python or cell.name not in names else f"cell-{cell.name}-sh"
-        woven.metadata["press"] = {"address": cell.address, "path": cell.path, "name": cell.name, "anchor": anchor, "tags": list(cell.tags), "info": part.info, "status": status,
+        woven.metadata["press"] = {"address": cell.address, "path": cell.path, "name": cell.name, "anchor": anchor, "tags": list(cell.tags), "info": part.info, "title": part.title, "status": status,
                                    "about": about, "figures": [{"alt": alt, "caption": caption} for alt, caption in part.figures]}
         notebook.cells.append(woven)
     return number_cells(notebook)
@@ -77,11 +77,11 @@ def split_title(text):
 
 def reading_minutes(project, stem):
     """Honest minutes for a beginner, in steps of 5, the same in every language: those of the slowest, whose strings say how much of its
-    letters or words one reads in a minute, and 6 s for each line of code."""
+    letters or words one reads in a minute, and 6 s for each line of code that is not folded."""
     def minutes(language):
         reading = project.words(language)["reading"]
         prose = "\n".join(text for _, text in project.page(language, stem).prose_lines())
         return len(re.findall(reading["unit"], re.sub(r"<[^>]*>", "", prose))) / reading["a_minute"]
 
-    code = sum(len(cell.source.splitlines()) for cell in project.cells(stem).values())
+    code = sum(len(cell.source.splitlines()) for cell in project.cells(stem).values() if not folded(cell.tags))
     return max(5, 5 * round((max(map(minutes, project.languages)) + code / 10) / 5))

@@ -91,6 +91,12 @@ class Mini(Project):
         quotes = [f'```python\n--8<-- "{cell.address}"\n```\n\n{below.get(cell.name, "")}\n' for cell in self.cells(stem).values()]
         self.both("\n".join([f"# A {{#{stem}}}\n", *(["<!-- ledger: n0-01 -->\n"] if stem == "a" else []), *quotes]), stem)
 
+    def fold(self, **titles):
+        """Fold the cell `two` of the first chapter, {language: title of its quote}."""
+        self.edit("snippets/a.py", "# %% two", '# %% two tags=["fold"]')
+        for language, title in titles.items():
+            self.edit(f"docs/{language}/a.md", '```python\n--8<-- "a.py:two"', f'```python title="{title}"\n--8<-- "a.py:two"')
+
     def edit(self, path, old, new):
         """Put `new` in place of `old`, which stands in the file."""
         text = (self.root / path).read_text(encoding="utf-8")

@@ -114,6 +114,49 @@ def test_backups_of_editors_and_notebooks_are_no_chapters(mini):
     assert check(mini) == [] and mini.stems() == ["a"]
 
 
+# --- folds -----------------------------------------------------------------------------------------------------------
+
+
+def titled(mini, language, title):
+    mini.edit(f"docs/{language}/a.md", '```python\n--8<-- "a.py:two"', f'```python{title}\n--8<-- "a.py:two"')
+
+
+@pytest.mark.parametrize("title", ["画", 'a "b" c', "a < b & c", "  a ", 'a="b', "$x$ *y* [z](w)"])
+def test_folded_cell_has_a_title_in_each_language(mini, title):
+    mini.fold(zh=title, en="Draw")
+    assert check(mini) == [] and [quote.title for quote in mini.page("zh", "a").quotes] == [None, title.strip()]
+
+
+@pytest.mark.parametrize("title", ["", ' title=""', ' title="  "', " title=x", " title='x'", ' title="x', ' titel="x"'])
+def test_folded_cell_without_a_title(mini, title):
+    mini.fold(en="Draw")
+    titled(mini, "zh", title)
+    error = next(error for error in check(mini) if "title" in str(error))
+    assert firsts([error]) == ["docs/zh/a.md:15: a.py:two is folded, and has no title"] and 'what it does: ```python title="…"' in str(error)
+
+
+@pytest.mark.parametrize("title", [' title="x"', " title=x", " title='x'", ' title=""', ' hl_lines="1" title="x"'])
+def test_title_of_a_cell_that_is_not_folded(mini, title):
+    for language in mini.languages:
+        titled(mini, language, title)
+    errors = check(mini)
+    assert firsts(errors) == [f"docs/{language}/a.md:15: a.py:two has a title, and is not folded" for language in mini.languages]
+    assert 'tags=["fold"]' in str(errors[0])
+
+
+def test_all_but_the_title_of_a_fold_is_the_same_in_every_language(mini):
+    mini.fold(zh='画" hl_lines="1', en="Draw")
+    assert firsts(check(mini)) == ['docs/zh/a.md:15: fence info python hl_lines="1", where docs/en/a.md:15 has python']
+    mini.edit("docs/en/a.md", 'title="Draw"', 'hl_lines="1" title="Draw"')
+    assert check(mini) == []
+
+
+def test_backtick_in_the_line_of_a_fence(mini):
+    """Markdown would read a fence with one as text."""
+    mini.fold(zh="画 `x`", en="Draw")
+    assert firsts(check(mini))[0] == "docs/zh/a.md:15: a backtick in the line that opens a fence, where Markdown would see none"
+
+
 # --- navigation ------------------------------------------------------------------------------------------------------
 
 

@@ -223,6 +223,14 @@ def test_notebook_goes_on_past_cells_that_need_a_gpu(mini):
     assert tags == {"one": ["timing"], "two": ["gpu", "raises-exception"]}
 
 
+def test_notebook_folds_the_code_that_the_page_folds(mini):
+    mini.fold(zh="画", en="Draw")
+    found, _ = downloaded(mini, execution())
+    one, two = (cell for cell in found.cells if cell.cell_type == "code")
+    assert two.metadata.jupyter == {"source_hidden": True} and "jupyter" not in one.metadata
+    assert two.source == "print(x + 1)" and "# %% two\nprint(x + 1)\n" in script(mini.page("zh", "a"), mini.cells("a"))
+
+
 def test_notebook_knows_definitions_from_all_of_the_page(mini):
     mini.edit("docs/zh/a.md", "# A {#a}", "# A {#a}\n\nSee [b][x], [c][p].")
     mini.put("docs/zh/a.md", (mini.docs / "zh/a.md").read_text(encoding="utf-8") + "\n[x]: https://x.org\n[p]: p.md\n")

@@ -9,7 +9,7 @@ from press.check import check
 from press.execute import execute
 from press.export import guard
 from press.stage import stage_language
-from press.tags import TAGS, Tag, missing, varies
+from press.tags import TAGS, Tag, folded, missing, varies
 from tests.run import run_cell, runnable
 from tests.tiny import ROOT, STRINGS, firsts, quiet
 
@@ -66,6 +66,13 @@ def test_a_new_tag_decides_what_the_tests_run(windy):
 
 def test_a_new_tag_guards_its_cells_in_the_script(windy):
     assert guard(windy.cells("a")["a.py:sail"]) == "if wind():\n    raise SystemExit\n"
+
+
+def test_folded_cells_are_run_as_any_other(mini):
+    mini.cell("x = 1\nx\n", ' tags=["fold"]')
+    cell = mini.cells("a")["a.py:it"]
+    assert folded(cell.tags) and not folded(("gpu", "timing")) and runnable(cell) is None and run_cell(cell, {}).value == 1
+    assert guard(cell) == "x = 1\nx\n"
 
 
 @pytest.mark.parametrize("tags, cuda, lacking", [

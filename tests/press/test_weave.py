@@ -181,6 +181,21 @@ def test_reading_minutes_grow_with_the_longer_language(mini):
     assert reading_minutes(mini, "a") == 15
 
 
+def test_folded_code_is_not_counted_as_reading(mini):
+    code = "x = 1\n" * 100
+    mini.chapter(f"# %% one\n{code}")
+    assert reading_minutes(mini, "a") == 10
+    mini.chapter(f'# %% one tags=["fold"]\n{code}')
+    assert reading_minutes(mini, "a") == 5
+
+
+def test_a_cell_has_the_title_of_its_quote(mini):
+    mini.fold(zh="画", en="Draw")
+    for language, title in (("zh", "画"), ("en", "Draw")):
+        told = [cell.metadata.press for cell in weave(mini, language, "a", execution()).cells if cell.cell_type == "code"]
+        assert [(it.name, it.info, it.title) for it in told] == [("one", "python", None), ("two", "python", title)]
+
+
 # --- records -------------------------------------------------------------------------------------------------------
 
 

@@ -25,12 +25,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("linked")
     mini = Mini(folder / "project")
     (mini.snippets / "a.py").unlink()
-    mini.chapter('# %% one\nx = 1\nx\n\n# %% two\nprint(x + 1)\n\n# %% gpu tags=["gpu"]\n3\n\n# %% fails tags=["raises-exception"]\n1 / 0\n\n# %% net tags=["network"]\n4\n', "s/a")
+    mini.chapter('# %% one\nx = 1\nx\n\n# %% two tags=["fold"]\nprint(x + 1)\n\n# %% gpu tags=["gpu"]\n3\n\n# %% fails tags=["raises-exception"]\n1 / 0\n\n# %% net tags=["network"]\n4\n', "s/a")
     mini.put("snippets/s/a.sh", "# %% shell\npwd > here; test -s here; test $(ls | wc -l) = 1\n")
     for language in mini.languages:
         (mini.docs / language / "a.md").unlink()
         page = mini.docs / language / "s/a.md"
-        page.write_text(page.read_text(encoding="utf-8") + '\n<!-- ledger: n0-01 -->\n\n```sh\n--8<-- "s/a.sh:shell"\n```\n', encoding="utf-8")
+        text = page.read_text(encoding="utf-8").replace('```python\n--8<-- "s/a.py:two"', '```python title="Print"\n--8<-- "s/a.py:two"')
+        page.write_text(text + '\n<!-- ledger: n0-01 -->\n\n```sh\n--8<-- "s/a.sh:shell"\n```\n', encoding="utf-8")
     mini.edit("ledger.yml", "home: a,", "home: s/a,")
     for name in ("pyproject.toml", "conftest.py", "tests/conftest.py"):
         mini.put(name, (ROOT / name).read_text(encoding="utf-8"))

@@ -1,13 +1,15 @@
 """The site in headless Chromium, as a reader uses it."""
 
+import contextlib
 import re
+import socket
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from press.export import file_name
 from press.ledger import read_ledger
-from tests.building import PROJECT, page_address
+from tests.building import PROJECT, TinySite, built, page_address, serve
 from tools.chromium import launch
 
 CHAPTER = "foundations/tensors"
@@ -24,7 +26,13 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """A function that opens a path of the site; on teardown nothing may have failed, and no other host been asked."""
+    with opening(browser, address) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def opening(browser, address):
+    """A function that opens a path of a site; in the end nothing may have failed, and no other host been asked."""
     problems, contexts = [], []
 
     def opened(path, **settings):
@@ -191,3 +199,100 @@ def test_errata_are_whole_without_scripts(open_page):
     page = open_page("en/appendix/errata/", java_script_enabled=False)
     assert page.locator(".erratum:visible").count() == len(read_ledger(PROJECT)["rows"])
     assert page.locator(".errata-filter:visible").count() == 0
+
+
+# --- folds -----------------------------------------------------------------------------------------------------------
+
+TITLE = """画 "a" <b>c</b> & $x$ *d* [e](f) {#g} \\ nought's"""
+FOLD = "details.fold"
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    """The address of a tiny site with a folded cell, far down its page."""
+    project = TinySite(tmp_path_factory.mktemp("folds") / "project")
+    project.fold(zh=TITLE, en=TITLE)
+    for language in project.languages:
+        project.edit(f"docs/{language}/a.md", "## B {#b}", "far\n\n" * 60 + "## B {#b}")
+        project.edit(f"docs/{language}/index.md", "# Home {#home}", "# Home {#home}\n\n<a href=\"a/#cell-two\">there</a>")
+    site = project.root.with_name("site")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    built(site, root=project.root, address=f"http://127.0.0.1:{port}/")
+    with serve(site, port):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def open_fold(browser, folds):
+    with opening(browser, folds) as opened:
+        yield opened
+
+
+def is_open(page):
+    return page.locator(f"{FOLD}[open]").count() == 1
+
+
+def wait_till_shown(page):
+    page.wait_for_selector(f"{FOLD}[open] #cell-two", timeout=5000)
+    page.wait_for_function("(box => box.bottom > 0 && box.top < innerHeight)(document.getElementById('cell-two').getBoundingClientRect())", timeout=5000)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_folded_code_opens_at_its_line_and_its_output_is_always_there(open_fold, scripts):
+    page = open_fold("zh/a/", java_script_enabled=scripts)
+    assert page.locator(FOLD).count() == 1 and not is_open(page) and not page.locator("#cell-two code").is_visible()
+    assert page.locator(".outputs[data-cell=two]").is_visible()
+    summary = page.locator(f"{FOLD} > summary")
+    assert summary.inner_text().strip() == TITLE and summary.locator("*").count() == 0
+    summary.click()
+    assert is_open(page) and page.locator("#cell-two code").is_visible() and page.locator("#cell-two .nb").count() == 1
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_link_to_a_folded_cell_opens_it(open_fold, scripts):
+    wait_till_shown(open_fold("en/a/#cell-two", java_script_enabled=scripts))
+    page = open_fold("en/", java_script_enabled=scripts)
+    page.locator("article a[href*='#cell-two']").click()
+    wait_till_shown(page)
+
+
+def test_copy_button_of_a_folded_cell(open_fold):
+    page = open_fold("en/a/", permissions=["clipboard-read", "clipboard-write"])
+    page.locator(f"{FOLD} > summary").click()
+    page.locator("#cell-two").hover()
+    page.locator("#cell-two").locator("[data-clipboard-target], .md-clipboard, .md-code__button").first.click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "print(x + 1)"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_paper_shows_folded_code(open_fold, scripts):
+    page = open_fold("en/a/", java_script_enabled=scripts)
+    assert page.locator("#cell-two code").evaluate("code => code.checkVisibility({contentVisibilityAuto: true}) && code.getClientRects().length") in (False, 0)
+    page.emulate_media(media="print")
+    page.wait_for_timeout(300)
+    assert page.locator("#cell-two code").bounding_box()["height"] > 10
+
+
+# --- width -----------------------------------------------------------------------------------------------------------
+
+UNDER_THE_LABEL = """() => [...document.querySelectorAll('.output-label')].filter(label => {
+    const box = label.getBoundingClientRect(), walker = document.createTreeWalker(label.parentElement, NodeFilter.SHOW_TEXT)
+    for (let node; node = walker.nextNode();) {
+        const range = document.createRange()
+        range.selectNodeContents(node)
+        if (!label.contains(node) && [...range.getClientRects()].some(it => it.left < box.right && it.right > box.left && it.top < box.bottom && it.bottom > box.top)) return true
+    }
+}).map(label => label.parentElement.dataset.cell)"""
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize("language", PROJECT.languages)
+def test_label_of_outputs_lies_on_no_text(open_page, address, language, width):
+    page, found = open_page(f"{language}/", viewport={"width": width, "height": 900}), {}
+    for stem in PROJECT.chapters():
+        page.goto(f"{address}{language}/{page_address(stem)}", wait_until="load")
+        assert page.locator(".output-label").count()
+        found[stem] = page.evaluate(UNDER_THE_LABEL)
+    assert not any(found.values()), found

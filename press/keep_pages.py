@@ -87,6 +87,7 @@ class KeptPages:
             source = self.project.page(self.language, page.file.src_uri.rpartition(".")[0])
             line, remedy = source.line_of(max(0, source.body.find(error.args[0]))), "write it with the commands of latex2mathml; `aligned` becomes several $$ blocks"
             raise PluginError(str(source.error(line, f"the formula {error.args[0]!r} cannot be set: {error.args[1]}", remedy))) from None
+        page.present_anchor_ids |= set(re.findall(r'\bid="(cell-[\w-]+)"', page.content))  # of fences, which MkDocs does not see
         quiet = not logging.getLogger(mkdocs.__name__).isEnabledFor(logging.WARNING)  # warnings are not heard
         if before == sum(self.warned.counts.values()) and not quiet and page.links_to_anchors is not None:  # which MkDocs lacks with --verbose
             found = {name: getattr(page, name) for name in RENDERED} | {"toc": _tokens(page.toc), "anchors": sorted(page.present_anchor_ids)}

@@ -127,8 +127,9 @@ class Project:
     def words(self, language):
         """The names and strings of a language: `extra.strings` of its configuration. Raises PressError where another language has more."""
         words, first = (self.configuration(code).get("extra", {}).get("strings", {}) for code in (language, self.languages[0]))
-        if missing := sorted(first.keys() - words.keys()):
-            raise PressError(f"mkdocs.{language}.yml", None, f"extra.strings lacks {', '.join(missing)}",
+        if missing := set(_names(first)) - set(_names(words)):
+            names = sorted(name for name in missing if name.rpartition(".")[0] not in missing)
+            raise PressError(f"mkdocs.{language}.yml", None, f"extra.strings lacks {', '.join(names)}",
                              f"say it in this language, as mkdocs.{self.languages[0]}.yml does")
         return words
 
@@ -170,6 +171,13 @@ class Project:
         from press.chapters import Page
 
         return self.once((language, stem), lambda: Page(self, language, stem))
+
+
+def _names(words):
+    """The names of strings, those within others with a dot between, such as `errata.verdicts.kept`."""
+    for name, value in (enumerate(words) if isinstance(words, list) else words.items() if isinstance(words, dict) else ()):
+        yield str(name)
+        yield from (f"{name}.{inner}" for inner in _names(value))
 
 
 def files_below(folder, *suffixes):

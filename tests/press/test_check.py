@@ -1,5 +1,6 @@
 """Mistakes in links, navigation, ledger, glossary and strings are found before anything is executed, all at once, each where it stands."""
 
+import json
 import textwrap
 
 import pytest
@@ -172,6 +173,14 @@ def test_navigation_names_every_page_once(linked):
 # --- what stands beside the chapters ---------------------------------------------------------------------------------
 
 
+def test_a_string_within_a_string(mini):
+    """The verdicts of the errata page, the names of the palettes."""
+    strings = json.loads(json.dumps(STRINGS["en"]))
+    del strings["errata"]["verdicts"]["kept"], strings["palette"][2]
+    mini.strings("en", strings)
+    assert firsts(check(mini)) == ["mkdocs.en.yml: extra.strings lacks errata.verdicts.kept, palette.2"]
+
+
 @pytest.mark.parametrize("file, text, problem", [
     ("ledger.yml", "", "ledger.yml: the ledger has another form"), ("ledger.yml", "- 1", "ledger.yml: the ledger has another form"),
     ("ledger.yml", "sources: {}\nrows: [x: y: z]", "ledger.yml:2: this is not YAML: "),
@@ -186,7 +195,7 @@ def test_navigation_names_every_page_once(linked):
     ("ledger.yml", LEDGER.replace("home: a,", "home: a, home: b,"), "ledger.yml:4: this is not YAML: 'home' stands twice"),
     ("glossary.yml", GLOSSARY.replace("en: letter", "zh: 乙, en: letter"), "glossary.yml:3: this is not YAML: 'zh' stands twice"),
     ("mkdocs.yml", "a: b: c", "mkdocs.yml:1: this is not YAML"),
-    ("mkdocs.en.yml", "extra: {strings: {}}", "mkdocs.en.yml: extra.strings lacks errata, foot, "), ("mkdocs.en.yml", "", "mkdocs.en.yml: extra.strings lacks errata, foot, "),
+    ("mkdocs.en.yml", "extra: {strings: {}}", "mkdocs.en.yml: extra.strings lacks claims, errata, foot, "), ("mkdocs.en.yml", "", "mkdocs.en.yml: extra.strings lacks claims, errata, foot, "),
 ])
 def test_mistake_in_a_file_beside_the_chapters(mini, file, text, problem):
     """`press check` omitted the glossary and the strings, on which the build then failed."""

@@ -155,3 +155,13 @@ def test_what_is_kept_is_never_shown_out_of_date(tiny_site, tmp_path):
         assert again == before
         assert [path for path in kept if f"{path} is damaged" in log] == told
         assert [len(path.read_bytes()) for path in kept] == pytest.approx([len(file) for file in whole], abs=20)  # seconds of the execution
+
+
+def test_a_link_to_a_cell_of_another_page_is_no_mistake(tiny_site, tmp_path):
+    """Cells are fences, whose ids MkDocs does not see by itself; of pages that an earlier build kept too."""
+    tiny_site.both("# B {#b}\n\n[two](a.md#cell-two)\n", "b")
+    built(tmp_path / "site", root=tiny_site.root)
+    tiny_site.both("# B {#b}\n\n[2](a.md#cell-two)\n", "b")
+    built(tmp_path / "site", root=tiny_site.root)
+    tiny_site.both("# B {#b}\n\n[2](a.md#cell-three)\n", "b")
+    assert "has no #cell-three" in said(build(tmp_path / "site", root=tiny_site.root))

@@ -111,11 +111,11 @@ print("gradients:", torch.allclose(mine.weight.grad, theirs.weight.grad))
 
 # %% dropout
 ones = torch.ones(10)
-for p in (0.2, 0.5):
+for p in (0.5, 0.2):
     drop = nn.Dropout(p)
     print(f"p={p} train:", drop(ones).tolist())
 drop.eval()
-print("p=0.5 eval: ", drop(ones).tolist())
+print("p=0.2 eval: ", drop(ones).tolist())
 
 # %% batch-norm
 norm = nn.BatchNorm1d(4)

@@ -203,6 +203,10 @@ def test_the_figure_shows_every_part_and_every_shape(chapter):
     assert [t.get_text() for t in words] == ["x (5, 4)", "hidden", "(5, 8)", "relu", "(5, 8)", "output", "(5, 3)"]
     heights = [t.get_position()[1] for t in words]
     assert heights == sorted(heights) and path.yaxis_inverted() and tree.yaxis_inverted()  # from top to bottom
+    boxes = [(box.get_y(), box.get_y() + box.get_height()) for box in path.patches]
+    assert len(boxes) == 3 and all(sum(low < t.get_position()[1] < high for low, high in boxes) == (t.get_text() in ("hidden", "relu", "output")) for t in words)
+    dots = [tuple(dot.get_offsets()[0]) for dot in tree.collections]
+    assert [(x + 0.2, y) for x, y in dots] == [t.get_position() for t in tree.texts]  # a dot beside each name
     arrows = [(t.xyann, t.xy) for t in path.texts if not t.get_text()]
     assert len(arrows) == 4 and all(end[1] > start[1] for start, end in arrows)
     places = {t.get_text(): t.get_position()[0] for t in tree.texts}

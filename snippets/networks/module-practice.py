@@ -179,12 +179,12 @@ print("trainable:", sum(p.numel() for p in net.parameters() if p.requires_grad))
 
 # %% freeze-buffer
 norm = nn.BatchNorm1d(4).requires_grad_(False)
+print("at first:", norm.running_mean)
 norm(flowers)
-print("train:", norm.running_mean)
-
-norm = nn.BatchNorm1d(4).requires_grad_(False).eval()
+print("train:   ", norm.running_mean)
+norm.eval()
 norm(flowers)
-print("eval: ", norm.running_mean)
+print("eval:    ", norm.running_mean)
 
 # %% move
 class Shift(nn.Module):

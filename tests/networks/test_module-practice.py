@@ -323,8 +323,7 @@ def test_apply_visits_every_module(chapter, net):
 @pytest.mark.claim(zh="输出一样，梯度也一样。", en="The outputs agree, and so do the gradients.")
 def test_my_linear_agrees_with_torch(chapter):
     assert lines(chapter, "custom-same") == ["<All keys matched successfully>", "outputs:   True", "gradients: True"]
-    MyLinear, code = chapter["custom"].names["MyLinear"], chapter["custom"].code
-    assert all(word in code for word in ("super().__init__()", "nn.Parameter(", "def forward", "uniform_("))
+    MyLinear = chapter["custom"].names["MyLinear"]
     mine, theirs = MyLinear(3, 7), nn.Linear(3, 7)
     assert {n: p.shape for n, p in mine.named_parameters()} == {n: p.shape for n, p in theirs.named_parameters()}
     theirs.load_state_dict(mine.state_dict())
@@ -334,6 +333,17 @@ def test_my_linear_agrees_with_torch(chapter):
         module(x).square().sum().backward()
     torch.testing.assert_close(mine.weight.grad, theirs.weight.grad, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(mine.bias.grad, theirs.bias.grad, rtol=1e-4, atol=1e-4)
+
+    def without(old, new):
+        assert old in chapter["custom"].code
+        namespace = {"nn": nn, "torch": torch}
+        exec(chapter["custom"].code.replace(old, new), namespace)
+        return namespace["MyLinear"](3, 7)
+
+    fails(lambda: without("super().__init__()", "pass"), "before Module.__init__() call", AttributeError)
+    assert not list(without("nn.Parameter(", "(").parameters())
+    fails(lambda: without("def forward", "def other")(x), "forward", NotImplementedError)
+    assert not (torch.zeros(7, 3) == mine.weight).any()  # and numbers to begin with
 
 
 @pytest.mark.claim(zh="我们只写了前向。", en="We wrote the forward pass only.")
@@ -591,9 +601,10 @@ def test_frozen_parameters_get_no_gradient_and_do_not_change(chapter, flowers, n
     zh="冻结的 BatchNorm 在训练模式下，滑动平均照样在变；在评估模式下就不变。",
     en="A frozen BatchNorm in training mode goes on changing its running average; in evaluation mode it does not.")
 def test_freezing_does_not_reach_buffers(chapter, flowers):
-    train, use = (numbers(line.partition(":")[2]) for line in lines(chapter, "freeze-buffer"))
-    np.testing.assert_allclose(train, array(flowers).mean(0) / 10, atol=1e-4)
-    assert use == [0] * 4
+    shown = {line.split(":")[0]: numbers(line.partition(":")[2]) for line in lines(chapter, "freeze-buffer")}
+    assert list(shown) == ["at first", "train", "eval"] and shown["at first"] == [0] * 4 and shown["train"] == shown["eval"]
+    np.testing.assert_allclose(shown["train"], array(flowers).mean(0) / 10, atol=1e-4)
+    assert not any(p.requires_grad for p in chapter["freeze-buffer"].names["norm"].parameters())
     norm = nn.BatchNorm1d(4).requires_grad_(False)
     with torch.no_grad():  # no gradient anywhere
         norm(flowers)

@@ -302,8 +302,8 @@ def test_state_dict_is_not_a_copy_and_deepcopy_is(chapter):
 
 @pytest.mark.ledger("n3-04")
 @pytest.mark.claim(
-    zh="self.hidden = nn.Linear(4, 8) 看着像普通的赋值，其实被 nn.Module 截住了：等号右边要是参数、缓冲区或者模块，就注册下来。",
-    en="self.hidden = nn.Linear(4, 8) looks like any assignment, but nn.Module intercepts it: if the value is a parameter, a buffer or a module, it is registered.")
+    zh="self.hidden = nn.Linear(4, 8) 看着像普通的赋值，其实被 nn.Module 截住了：等号右边要是参数、模块，或者马上要讲的缓冲区，就注册下来。",
+    en="self.hidden = nn.Linear(4, 8) looks like any assignment, but nn.Module intercepts it: if the value is a parameter, a module or a buffer (more on these in a moment), it is registered.")
 @pytest.mark.claim(zh="后三行是注册了什么：", en="The other three lines say what was registered:")
 @pytest.mark.claim(
     zh="gain 包着 nn.Parameter：它是参数，要学。",
@@ -599,7 +599,7 @@ def test_backward_comes_from_autograd_and_equals_the_gradient_on_paper(chapter):
     zh="output.bias 里的每个数，都加在五朵花各自的一个分数上：它涨 1，总和就涨 5。",
     en="Each number in output.bias is added to one score of all five flowers: raise it by 1, and the sum rises by 5.")
 def test_raising_a_bias_by_one_raises_the_sum_by_five(chapter):
-    assert lines(chapter, "backward")[-1] == "tensor([5., 5., 5.])" and "net(flowers).sum().backward()" in chapter["backward"].code
+    assert lines(chapter, "backward")[-1] == "tensor([5., 5., 5.])"
     net, flowers = chapter["first"].names["Net"](), chapter["use"].names["flowers"]
     before = net(flowers)
     for number in range(3):
@@ -734,7 +734,7 @@ def test_layer_formula_and_pencil_agree(chapter):
 def test_linear_cannot_be_used_in_reverse(chapter):
     error = chapter["linear-direction"].error
     assert type(error) is RuntimeError and "mat1 and mat2 shapes cannot be multiplied (1x2 and 3x2)" in str(error)
-    assert chapter["linear-direction"].code == "layer(torch.ones(1, 2))" and chapter["linear-by-hand"].names["layer"].weight.T.shape == (3, 2)
+    assert chapter["linear-by-hand"].names["layer"].weight.T.shape == (3, 2)
     with pytest.raises(ValueError):
         np.ones((1, 2)) @ np.ones((3, 2))
 
@@ -749,7 +749,8 @@ def test_linear_cannot_be_used_in_reverse(chapter):
 @pytest.mark.claim(zh="数一数参数就能看出来。", en="Counting the parameters shows it.")
 def test_a_list_hides_parameters_from_the_optimizer(chapter):
     error = chapter["empty-error"].error
-    assert type(error) is ValueError and str(error) == "optimizer got an empty parameter list" and "PlainList()" in chapter["empty-error"].code
+    assert type(error) is ValueError and str(error) == "optimizer got an empty parameter list"
+    assert not list(chapter["empty-error"].names["PlainList"]().parameters()) and list(chapter["list"].names["InModuleList"]().parameters())
     module = All()
     before = [p.clone() for p in module.layers[0].parameters()]
     assert "sub.weight" in changed_by_training(module)  # no error

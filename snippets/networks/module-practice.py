@@ -1,6 +1,6 @@
 # The cells of the chapter networks/module-practice
 
-# %% start
+# %% start tags=["fold"]
 import torch
 from torch import nn
 
@@ -53,7 +53,7 @@ for inputs in (4, 100, 2500):
     bound, largest = inputs**-0.5, weight.abs().max()
     print(f"{inputs:4} inputs: bound {bound:.4f}, largest |weight| {largest:.4f}")
 
-# %% init-figure
+# %% init-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 wide, other = nn.Linear(100, 1000), nn.Linear(100, 1000)

@@ -30,7 +30,7 @@ flowers = torch.tensor([[5.1, 3.5, 1.4, 0.2],
 scores = net(flowers)
 scores.shape
 
-# %% tree
+# %% tree tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, (tree, path) = plt.subplots(1, 2, width_ratios=[1.25, 1])

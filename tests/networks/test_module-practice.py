@@ -43,7 +43,7 @@ def net(chapter):
 
 @pytest.mark.claim(
     zh="同一个网络，对同一朵花会给出两种答案；参数明明冻结了，它还在变；只因一个张量落在别的设备上，它就算不下去了。",
-    en="The same network can give two answers to the same flower, change although its parameters are frozen, and break off because a single tensor stayed behind on another device.")
+    en="The same network can give two answers to the same flower, change although its parameters are frozen, and fail because a single tensor stayed behind on another device.")
 def test_two_answers_frozen_changes_and_one_tensor_left_behind(chapter, flowers):
     norm = nn.Sequential(nn.BatchNorm1d(4)).requires_grad_(False)
     assert not torch.allclose(norm(flowers)[0], norm(flowers[:2])[0]) and norm[0].running_mean.any()

@@ -208,7 +208,7 @@ def test_the_figure_shows_every_part_and_every_shape(chapter):
     dots = [tuple(dot.get_offsets()[0]) for dot in tree.collections]
     assert [(x + 0.2, y) for x, y in dots] == [t.get_position() for t in tree.texts]  # a dot beside each name
     arrows = [(t.xyann, t.xy) for t in path.texts if not t.get_text()]
-    assert len(arrows) == 4 and all(end[1] > start[1] for start, end in arrows)
+    assert len(arrows) == 4 and all(end[1] > start[1] and end[0] == start[0] == 0 for start, end in arrows)
     places = {t.get_text(): t.get_position()[0] for t in tree.texts}
     assert places["net: Net"] < places["hidden: Linear"] == places["output: Linear"] < places["bias (3,)"] == places["weight (8, 4)"]
     elbows = [line.get_xydata().tolist() for line in tree.lines]  # each from its parent to its own place

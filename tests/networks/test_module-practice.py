@@ -205,6 +205,7 @@ def test_kaiming_normal_makes_up_for_what_relu_cuts_off():
     place = weight.data_ptr()
     assert nn.init.kaiming_normal_(weight, nonlinearity="relu") is weight and weight.data_ptr() == place  # in place
     spread = math.sqrt(2 / 500)
+    assert nn.init.kaiming_normal_(torch.empty(1000, 500)).std().item() == pytest.approx(spread, rel=0.01)  # by default too
     shares = [(weight.abs() < k * spread).float().mean().item() for k in (1, 2, 3)]
     assert shares == pytest.approx([0.6827, 0.9545, 0.9973], abs=0.005)  # normal
     default = nn.Linear(500, 1000).weight
@@ -437,7 +438,7 @@ def test_dropout_keeps_the_average_for_any_p(chapter):
 @pytest.mark.claim(
     zh="weight 是缩放，起初是 1；bias 是平移，起初是 0。",
     en="weight is the scale, 1 at first; bias is the shift, 0 at first.")
-@pytest.mark.claim(zh="这里的方差除以的是 n，不是 n − 1。", en="The variance is the one that divides by n, not by n − 1.")
+@pytest.mark.claim(zh="这里的方差除以的是 n（每列有几个数），不是 n − 1。", en="The variance here divides by n, the number of values in a column, and not by n − 1.")
 def test_batch_norm_is_its_formula(chapter, flowers):
     assert lines(chapter, "batch-norm") == ["weight [1.0, 1.0, 1.0, 1.0] bias [0.0, 0.0, 0.0, 0.0]", "True"]
     norm, x = nn.BatchNorm1d(4), array(flowers)

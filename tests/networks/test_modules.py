@@ -213,6 +213,9 @@ def test_the_figure_shows_every_part_and_every_shape(chapter):
     assert places["net: Net"] < places["hidden: Linear"] == places["output: Linear"] < places["bias (3,)"] == places["weight (8, 4)"]
     elbows = [line.get_xydata().tolist() for line in tree.lines]  # each from its parent to its own place
     assert [(start[1], end[1]) for start, _, end in elbows] == [(0, 1), (1, 2), (1, 3), (0, 4), (4, 5), (4, 6)]
+    assert [(start[0], end[0]) for start, _, end in elbows] == [(0, 1), (1, 2), (1, 2), (0, 1), (1, 2), (1, 2)]
+    middles = [(start[1] + end[1]) / 2 for start, end in arrows]
+    np.testing.assert_allclose([t.get_position()[1] for t in words if "(" in t.get_text()], sorted(middles), atol=0.05)  # a shape beside each arrow
     assert tree.get_position().x1 <= path.get_position().x0  # left and right
     assert not list(nn.ReLU().parameters()) and not nn.ReLU().state_dict()  # nothing to keep
 

@@ -4,6 +4,7 @@ import inspect
 import math
 import mmap
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -542,6 +543,12 @@ def test_a_forgotten_eval_is_silent_with_batch_norm_alone(chapter, flowers):
     assert same == "True" and five != two and eval_five == eval_two
     assert [line.split(":")[0] for line in lines(chapter, "silent")][1:] == [
         "train, first of five", "train, first of two", "eval,  first of five", "eval,  first of two"]
+    shown = deepcopy(chapter["silent"].names["quiet"])
+    for printed, batch in ((eval_five, flowers), (eval_two, flowers[:2])):
+        np.testing.assert_allclose(numbers(printed), array(shown(batch)[0]), atol=1e-4)
+    shown.train()  # where the running averages do not matter
+    for printed, batch in ((five, flowers), (two, flowers[:2])):
+        np.testing.assert_allclose(numbers(printed), array(shown(batch)[0]), atol=1e-4)
     dropping = nn.Sequential(nn.Linear(4, 50), nn.Dropout(0.5), nn.Linear(50, 3))
     assert len({tuple(dropping(flowers).flatten().tolist()) for _ in range(10)}) == 10
     quiet = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))

@@ -431,8 +431,8 @@ def test_dropout_keeps_the_average_for_any_p(chapter):
 
 
 @pytest.mark.claim(
-    zh="训练模式下，批归一化（batch normalisation）BatchNorm 用这个批次自己的平均和方差，把每一列标准化。",
-    en="In training mode batch normalisation, BatchNorm, standardises every column with the mean and variance of this very batch.")
+    zh="训练模式下，批归一化（batch normalisation）BatchNorm 用这个批次自己的平均和方差，把每一列（图片则是每个通道）标准化。",
+    en="In training mode batch normalisation, BatchNorm, standardises every column, or every channel of pictures, with the mean and variance of this very batch.")
 @pytest.mark.claim(
     zh="然后乘上一个缩放，再加上一个平移，这两样都是学来的：",
     en="Then it multiplies by a scale and adds a shift, both learnt:")
@@ -450,6 +450,10 @@ def test_batch_norm_is_its_formula(chapter, flowers):
     standard = {n: (x - x.mean(0)) / np.sqrt(((x - x.mean(0)) ** 2).sum(0) / n + 1e-5) for n in (5, 4)}
     np.testing.assert_allclose(array(norm(flowers)), standard[5] * [1, 2, 3, 4] + [5, 6, 7, 8], rtol=1e-3, atol=1e-3)
     assert abs(array(norm(flowers)) - (standard[4] * [1, 2, 3, 4] + [5, 6, 7, 8])).max() > 0.1  # not n - 1
+    photos = torch.rand(4, 3, 8, 8)
+    x = array(photos)
+    channels = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(array(nn.BatchNorm2d(3)(photos)), channels, rtol=1e-3, atol=1e-3)
     norm(flowers).square().sum().backward()
     assert norm.weight.grad.any() and norm.bias.grad.any()  # learnt
     np.testing.assert_allclose(array(chapter["batch-norm"].names["by_hand"]), standard[5] * 3 + 10, rtol=1e-3, atol=1e-3)
@@ -668,7 +672,7 @@ def test_a_tensor_left_behind_is_cured_by_registering_it(chapter):
 @pytest.mark.claim(
     zh="一个数减去它自己的平均，总是 0，没有什么可标准化的。",
     en="A single number less its own mean is always 0, so there is nothing to standardise.")
-@pytest.mark.claim(zh="预测时碰到它，是忘了 eval()。", en="If you meet this when predicting, you forgot eval().")
+@pytest.mark.claim(zh="预测时碰到它，多半是忘了 eval()。", en="If you meet this when predicting, you probably forgot eval().")
 def test_a_batch_of_one_in_training_mode(chapter, flowers):
     error, norm = chapter["one-error"].error, nn.BatchNorm1d(4)
     assert type(error) is ValueError and "Expected more than 1 value per channel when training" in str(error) and "torch.Size([1, 4])" in str(error)

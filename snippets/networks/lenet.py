@@ -16,8 +16,10 @@ class LeNet(nn.Module):
         self.fc3 = nn.Linear(84, 10)
 
     def forward(self, x):  # (N, 1, 32, 32)
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # -> (N, 6, 28, 28) -> (N, 6, 14, 14)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # -> (N, 16, 10, 10) -> (N, 16, 5, 5)
+        x = F.relu(self.conv1(x))  # -> (N, 6, 28, 28)
+        x = F.max_pool2d(x, 2)  # -> (N, 6, 14, 14)
+        x = F.relu(self.conv2(x))  # -> (N, 16, 10, 10)
+        x = F.max_pool2d(x, 2)  # -> (N, 16, 5, 5)
         x = torch.flatten(x, 1)  # -> (N, 400)
         x = F.relu(self.fc1(x))  # -> (N, 120)
         x = F.relu(self.fc2(x))  # -> (N, 84)
@@ -37,8 +39,10 @@ print(count, torch.equal(maps.view(-1, count), torch.flatten(maps, 1)))
 
 # %% path
 pool = nn.MaxPool2d(2)
-path = {"conv1": net.conv1, "relu1": F.relu, "pool1": pool, "conv2": net.conv2, "relu2": F.relu, "pool2": pool,
-        "flatten": nn.Flatten(), "fc1": net.fc1, "relu3": F.relu, "fc2": net.fc2, "relu4": F.relu, "fc3": net.fc3}
+path = {"conv1": net.conv1, "relu1": F.relu, "pool1": pool,
+        "conv2": net.conv2, "relu2": F.relu, "pool2": pool,
+        "flatten": nn.Flatten(), "fc1": net.fc1, "relu3": F.relu,
+        "fc2": net.fc2, "relu4": F.relu, "fc3": net.fc3}
 
 h = x = torch.randn(1, 1, 32, 32)
 shapes = {"input": x.shape}
@@ -58,14 +62,18 @@ for name in ["input", "conv1", "pool1", "conv2", "pool2"]:
     back = 1.2 * (n - 1)  # how far the maps behind stick out
     for c in reversed(range(n)):
         corner = (left + 1.2 * c, 1.2 * c - (side + back) / 2)
-        upper.add_patch(plt.Rectangle(corner, side, side, fc=("C0", 0.1), ec="C0"))
-    upper.text(left + (side + back) / 2, -28, f"{name}\n{n}×{side}×{side}", ha="center", va="center")
+        square = plt.Rectangle(corner, side, side, fc=("C0", 0.1), ec="C0")
+        upper.add_patch(square)
+    middle = left + (side + back) / 2
+    label = f"{name}\n{n}×{side}×{side}"
+    upper.text(middle, -28, label, ha="center", va="center")
     left += side + back + 15
 upper.set(xlim=(-2, left - 13), ylim=(-36, 20), aspect="equal")
 upper.axis("off")
 
 names = ["fc3", "fc2", "fc1", "flatten"]
-lower.bar_label(lower.barh(names, [shapes[name][1] for name in names], color="C1"), padding=4)
+bars = lower.barh(names, [shapes[name][1] for name in names], color="C1")
+lower.bar_label(bars, padding=4)
 lower.set(xlabel="numbers in a row")
 plt.show()
 
@@ -74,11 +82,14 @@ by_hand = {"conv1": 6 * (1 * 5 * 5 + 1), "conv2": 16 * (6 * 5 * 5 + 1),
            "fc1": 120 * (400 + 1), "fc2": 84 * (120 + 1), "fc3": 10 * (84 + 1)}
 
 print("layer   params  by hand  multiplications")
+params, work = 0, 0
 for name, layer in net.named_children():
-    params = sum(p.numel() for p in layer.parameters())
-    places = shapes[name][2:].numel()  # a kernel stands in 28 * 28 places, a linear layer works once
-    print(f"{name:6} {params:7,} {by_hand[name]:8,} {layer.weight.numel() * places:16,}")
-print("in all", sum(p.numel() for p in net.parameters()))
+    own = sum(p.numel() for p in layer.parameters())
+    places = shapes[name][2:].numel()  # conv1: 28 * 28 places; a linear layer: 1
+    times = layer.weight.numel() * places
+    print(f"{name:6} {own:7,} {by_hand[name]:8,} {times:16,}")
+    params, work = params + own, work + times
+print(f"in all {params:7,} {sum(by_hand.values()):8,} {work:16,}")
 
 # %% random-backward
 out = net(x)  # (1, 10)
@@ -103,11 +114,12 @@ wrong = nn.MSELoss()(out, target.reshape(-1, 1))  # (1, 10) against (10, 1)
 print(wrong, "is the mean of", (out - target.reshape(-1, 1)).shape)
 
 # %% chain
+aside = ["AccumulateGrad", "TBackward0"]  # the ways to biases and weights
 node = loss.grad_fn
 for name in ["loss", *reversed(path)]:
     print(f"{name:8}", type(node).__name__)
-    onward = [n for n, _ in node.next_functions if n and type(n).__name__ not in ("AccumulateGrad", "TBackward0")]
-    node = onward[0] if onward else None
+    ways = [n for n, _ in node.next_functions if n]
+    node = next((n for n in ways if type(n).__name__ not in aside), None)
 
 fc3 = loss.grad_fn.next_functions[0][0]
 print("fc3 forks:", [type(n).__name__ for n, _ in fc3.next_functions])
@@ -127,13 +139,15 @@ with torch.no_grad():
         foretold += rate * (p.grad**2).sum()
         p -= rate * p.grad
     after = nn.MSELoss()(net(x), target)
-print(f"loss {loss:.4f} -> {after:.4f}, fell by {loss - after:.4f}, foretold {foretold:.4f}")
+print(f"loss {loss:.4f} -> {after:.4f}")
+print(f"fell by {loss - after:.4f}, foretold {foretold:.4f}")
 
 # %% digits
 from sklearn.datasets import load_digits
 
 digits = load_digits()  # comes with scikit-learn, no download
-small = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16  # (1797, 8, 8) -> (1797, 1, 8, 8), 0 to 1
+small = torch.tensor(digits.images, dtype=torch.float32) / 16  # (1797, 8, 8)
+small = small[:, None]  # -> (1797, 1, 8, 8)
 images = F.interpolate(small, size=(32, 32), mode="bilinear")  # (1797, 1, 32, 32)
 labels = torch.tensor(digits.target)  # (1797,)
 
@@ -143,10 +157,16 @@ train_x, train_y = images[train], labels[train]
 test_x, test_y = images[test], labels[test]
 print(train_x.shape, test_x.shape)
 
+# %% device
+device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+net = LeNet().to(device)  # a new one
+train_x, train_y, test_x, test_y = (
+    t.to(device) for t in (train_x, train_y, test_x, test_y))
+
 # %% train
-net = LeNet()  # a new one
 optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
-scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, total_iters=20)  # lr down to 0
+scheduler = torch.optim.lr_scheduler.LinearLR(  # lr: from 0.002 down to 0
+    optimizer, start_factor=1, end_factor=0, total_iters=20)
 
 losses, accuracies = [], []
 for epoch in range(20):
@@ -178,23 +198,24 @@ plt.show()
 
 # %% confusion
 confusion = torch.zeros(10, 10, dtype=torch.int64)
-for truth, guess in zip(test_y, predicted):
+for truth, guess in zip(test_y.tolist(), predicted.tolist()):
     confusion[truth, guess] += 1
 
 fig, ax = plt.subplots()
 for truth, guess in confusion.nonzero().tolist():
     color = "C0" if truth == guess else "C1"
-    ax.add_patch(plt.Rectangle((guess - 0.5, truth - 0.5), 1, 1, color=color, alpha=0.3))
+    corner = (guess - 0.5, truth - 0.5)
+    ax.add_patch(plt.Rectangle(corner, 1, 1, color=color, alpha=0.3))
     ax.text(guess, truth, confusion[truth, guess].item(), ha="center", va="center")
-ax.set(xlabel="predicted", ylabel="true", xticks=range(10), yticks=range(10), xlim=(-0.5, 9.5), ylim=(9.5, -0.5),
-       aspect="equal")
+ax.set(xlabel="predicted", ylabel="true", xticks=range(10), yticks=range(10),
+       xlim=(-0.5, 9.5), ylim=(9.5, -0.5), aspect="equal")
 ax.grid(False)
 plt.show()
 
 # %% hardest
 with torch.no_grad():
-    each = F.cross_entropy(net(test_x), test_y, reduction="none")  # (297,): one loss a sample
-hardest = each.topk(8).indices
+    each = F.cross_entropy(net(test_x), test_y, reduction="none")  # (297,)
+hardest = each.topk(8).indices.tolist()
 
 fig, axes = plt.subplots(2, 4)
 for i, ax in zip(hardest, axes.flat):
@@ -204,23 +225,36 @@ for i, ax in zip(hardest, axes.flat):
 plt.show()
 
 # %% nearest
-def nearest(x):  # (N, 1, 32, 32) -> (N,)
-    distances = torch.cdist(x.flatten(1), train_x.flatten(1))  # (N, 1500)
-    return train_y[distances.argmin(dim=1)]
+def nearest(x, shifts):  # (N, 1, 32, 32) -> (N,)
+    closest = torch.tensor(torch.inf)
+    for shift in shifts:
+        rolled = train_x.roll(shift, dims=(2, 3))  # (1500, 1, 32, 32)
+        distances = torch.cdist(x.flatten(1), rolled.flatten(1))  # (N, 1500)
+        closest = torch.minimum(closest, distances)
+    return train_y[closest.argmin(dim=1)]
 
 
-for shift in (0, 4):
-    moved = test_x.roll(shift, dims=3)  # to the right
+shifts = [(down, right) for down in range(-3, 4) for right in range(-3, 4)]
+print("moved  LeNet  nearest, 1 place  nearest, 49 places")
+for cells in (0, 4):
+    moved = test_x.roll(cells, dims=3)  # to the right
     with torch.no_grad():
-        lenet = net(moved).argmax(dim=1)
-    print(f"shift {shift}: LeNet {(lenet == test_y).float().mean():.3f},",
-          f"nearest {(nearest(moved) == test_y).float().mean():.3f}")
+        scores = net(moved)  # (297, 10)
+    answers = scores.argmax(dim=1), nearest(moved, [(0, 0)]), nearest(moved, shifts)
+    lenet, one, many = [(a == test_y).float().mean().item() for a in answers]
+    print(f"{cells:5} {lenet:6.3f} {one:17.3f} {many:19.3f}")
+
+# %% cost
+numbers = train_x.numel()  # 1500 * 32 * 32
+print("                          LeNet     nearest")
+print(f"numbers to keep      {params:10,} {numbers:11,}")
+print(f"multiplications      {work:10,} {numbers * len(shifts):11,}")
 
 # %% size-error tags=["raises-exception"]
-net(torch.randn(1, 1, 28, 28))
+net(test_x[:1, :, 2:30, 2:30])  # (1, 1, 28, 28)
 
 # %% channel-error tags=["raises-exception"]
-net(images[:5, 0])  # (5, 32, 32)
+net(test_x[:5, 0])  # (5, 32, 32)
 
 # %% single-error tags=["raises-exception"]
-net(images[0])  # (1, 32, 32)
+net(test_x[0])  # (1, 32, 32)

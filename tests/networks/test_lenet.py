@@ -822,7 +822,7 @@ def test_a_mistake_has_a_loss_above_log_2(chapter):
 # ---- the baseline ----------------------------------------------------------------------------
 
 
-@pytest.mark.claim(zh="拿最简单的办法先做一遍，才有个对照，这叫基线（baseline）。", en="Try the simplest method too, and there is something to compare with, a baseline.")
+@pytest.mark.claim(zh="拿个简单的办法先做一遍，才有个对照，这叫基线（baseline）。", en="Try a simple method too, and there is something to compare with, a baseline.")
 @pytest.mark.claim(
     zh="这里的基线什么也不学：在训练集里找最像的那一张，照抄它的标签，叫最近邻（nearest neighbour）。",
     en="Ours learns nothing: it finds the training picture that is most like the new one, and copies its label, which is called the nearest neighbour.")

@@ -52,7 +52,7 @@ for name, step in path.items():
     print(f"{name:8}", tuple(h.shape))
 print(torch.equal(h, net(x)))
 
-# %% path-figure
+# %% path-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, (upper, lower) = plt.subplots(2, 1, height_ratios=[1.6, 1])
@@ -196,7 +196,7 @@ lower.axhline(0.97, color="C5", ls="--")
 lower.set(xlabel="epoch", ylabel="test accuracy", xticks=range(2, 21, 2))
 plt.show()
 
-# %% confusion
+# %% confusion tags=["fold"]
 confusion = torch.zeros(10, 10, dtype=torch.int64)
 for truth, guess in zip(test_y.tolist(), predicted.tolist()):
     confusion[truth, guess] += 1

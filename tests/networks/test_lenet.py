@@ -243,8 +243,11 @@ def test_the_figure_is_drawn_to_scale(chapter):
     assert upper.get_position().y0 > lower.get_position().y1
     stacks = [sum(p.get_width() == side for p in upper.patches) for side in (32, 28, 14, 10, 5)]
     assert stacks == [1, 6, 6, 16, 16] and len(upper.patches) == sum(stacks)
-    left = {side: min(p.get_x() for p in upper.patches if p.get_width() == side) for side in (32, 28, 14, 10, 5)}
-    assert list(left) == sorted(left, key=left.get)  # from left to right
+    spans = [[(p.get_x(), p.get_x() + side) for p in upper.patches if p.get_width() == side] for side in (32, 28, 14, 10, 5)]
+    ends = [(min(left for left, _ in span), max(right for _, right in span)) for span in spans]
+    assert all(before < after for (_, before), (after, _) in zip(ends, ends[1:]))  # from left to right, and apart
+    low, high = upper.get_xlim()
+    assert 0 < ends[0][0] - low == pytest.approx(high - ends[-1][1])  # nothing cut off, the same room on both sides
     assert all(p.get_width() == p.get_height() for p in upper.patches) and upper.get_aspect() == 1
     labels = [t.get_text() for t in upper.texts]
     assert labels == ["input\n1×32×32", "conv1\n6×28×28", "pool1\n6×14×14", "conv2\n16×10×10", "pool2\n16×5×5"]

@@ -53,7 +53,7 @@ b = a**2
 c = a + b
 print(a.item(), b.item(), c.item())
 
-# %% graph-figure
+# %% graph-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 w_node = a.grad_fn.next_functions[0][0]

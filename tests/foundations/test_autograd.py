@@ -268,8 +268,8 @@ def test_the_graph_follows_the_path_that_was_run(chapter):
 
 
 @pytest.mark.claim(zh="从 a 到 c 有两条路径：一条直达，一条先平方。", en="There are two paths from a to c: one direct, one through the square.")
-@pytest.mark.claim(zh="下面是这张图，箭头上标着沿它送回去的梯度（画图的代码可以跳过）：",
-                   en="Here is the graph, with the gradient sent along each arrow (you may skip the drawing code):")
+@pytest.mark.claim(zh="下面是这张图，箭头上标着沿它送回去的梯度：",
+                   en="Here is the graph, with the gradient sent along each arrow:")
 @pytest.mark.claim(zh="箭头是反向传播的方向，粗体的数是沿箭头送回去的梯度。",
                    en="The arrows run the way of backpropagation, and the bold numbers are the gradients sent along them.")
 def test_the_figure_shows_the_graph_and_the_gradients_that_were_sent(chapter):

@@ -446,6 +446,7 @@ def test_a_kept_graph_can_be_walked_again(chapter):
 def test_a_graph_that_saved_nothing_can_be_walked_again_unasked(chapter):
     ran = chapter["nothing-saved"]
     assert ran.value == 1 + 1 == 2 and not ran.warnings and ran.error is None
+    assert ran.names["y"] == 3 + 2  # the graph of x + 2, no more
     saved = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
         for operation in (lambda x: x + 2, lambda x: x - 1, lambda x: -x):
@@ -501,7 +502,7 @@ def test_the_derivative_of_a_derivative_needs_create_graph(chapter):
 @pytest.mark.claim(zh="因为 backward() 是把梯度加进 .grad，不是覆盖它：", en="Because backward() adds to .grad and does not overwrite it:")
 @pytest.mark.claim(zh="$3w$ 的导数两次都是 3，可是第二次之后，.grad 是 6。", en="The derivative of $3w$ is 3 both times, but after the second call .grad is 6.")
 def test_a_second_gradient_is_added_to_the_first(chapter):
-    assert numbers(chapter["accumulate"].stdout) == [3, 3 + 3]
+    assert numbers(chapter["accumulate"].stdout) == [3, 3 + 3] and chapter["accumulate"].names["w"] == 2
     assert difference(lambda w: 3 * w, 2.0) == pytest.approx(3)
     w = leaf(5.0)
     w.grad = torch.tensor(100.0)
@@ -837,6 +838,7 @@ def test_changing_what_exp_saved_raises(chapter):
     error = chapter["in-place-error"].error
     assert isinstance(error, RuntimeError) and "modified by an inplace operation" in str(error)
     assert "is at version 1; expected version 0" in str(error) and chapter["in-place-error"].names["w"].grad is None
+    assert chapter["in-place-error"].names["y"].tolist() == pytest.approx([math.e + 1] * 3)
     w = leaf([1.0, 1.0])
     y = w.exp()
     assert y.grad_fn._saved_result.data_ptr() == y.data_ptr()

@@ -272,7 +272,7 @@ class Scalar:
 
 # %% engine-order
 def ordered(end, order):
-    """Append all scalars behind `end`, each after everything that it was made from."""
+    """Append all scalars behind `end`, each after what it was made from."""
     if end not in order:
         for parent, _ in end.parents:
             ordered(parent, order)

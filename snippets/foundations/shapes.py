@@ -46,11 +46,6 @@ print(p)
 print(p.view(3, 2))  # (2, 3) -> (3, 2)
 print(p.T)  # (2, 3) -> (3, 2)
 
-# %% transpose
-print(torch.equal(p.T, p.mT))
-print(torch.equal(p.T, p.transpose(0, 1)))
-print(torch.equal(p.T, p.permute(1, 0)))
-
 # %% permute
 block = torch.arange(24).view(2, 3, 4)
 print(block.transpose(0, 2).shape)  # (2, 3, 4) -> (4, 3, 2)
@@ -77,11 +72,10 @@ print(right.shape == wrong.shape, torch.equal(right, wrong))
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 3)
-panels = (picture, right.permute(1, 2, 0), wrong.permute(1, 2, 0))  # imshow wants (H, W, C)
-titles = ("picture\n(32, 24, 3)", "permute(2, 0, 1)\n(3, 32, 24)", "view(3, 32, 24)\n(3, 32, 24)")
-for ax, image, title in zip(axes, panels, titles):
-    ax.imshow(image.numpy())
-    ax.set_title(title)
+titles = ("picture", "permute(2, 0, 1)", "view(3, 32, 24)")
+for ax, title, t in zip(axes, titles, (picture, right, wrong)):
+    ax.imshow(t if t.shape[2] == 3 else t.permute(1, 2, 0))  # (H, W, C)
+    ax.set_title(f"{title}\n{tuple(t.shape)}")
     ax.axis("off")
 plt.show()
 
@@ -95,7 +89,7 @@ from itertools import pairwise, product
 
 
 def box(ax, left, bottom, text, color, alpha=0.3):
-    ax.add_patch(plt.Rectangle((left, bottom), 0.94, 0.94, color=color, alpha=alpha, linewidth=0))
+    ax.bar(left, 0.94, 0.94, bottom, align="edge", color=color, alpha=alpha)
     ax.text(left + 0.47, bottom + 0.43, text, ha="center", va="center")
 
 
@@ -137,11 +131,6 @@ c = p.T.contiguous()
 print(c.stride(), c.is_contiguous(), same_storage(c, p))
 print(c.view(6))
 print(p.contiguous() is p)
-
-# %% part-view
-left = square[:, :2]  # (4, 4) -> (4, 2)
-print(left.stride(), left.is_contiguous())
-print(left.view(2, 2, 2).shape)  # (4, 2) -> (2, 2, 2)
 
 # %% flatten
 images = torch.arange(96).view(2, 3, 4, 4)  # (N, C, H, W)
@@ -216,14 +205,16 @@ column + v  # (4, 1) + (3,) -> (4, 3)
 
 # %% broadcast-figure
 fig, ax = plt.subplots()
-for left, t, color in ((0, column, "C0"), (4.6, v.view(1, 3), "C1"), (9.2, column + v, "C2")):
+for left, t, color, words, sign in (
+    (0, column, "C0", "column\n(4, 1)", "+"),
+    (4.6, v.view(1, 3), "C1", "v\n(3,) read as (1, 3)", "="),
+    (9.2, column + v, "C2", "column + v\n(4, 3)", ""),
+):
     for i, j in product(range(4), range(3)):
-        own = i < t.shape[0] and j < t.shape[1]  # the rest is only imagined
-        box(ax, left + j, 3 - i, t.expand(4, 3)[i, j].item(), color, 0.4 if own else 0.08)
-for middle, words in ((1.47, "column\n(4, 1)"), (6.07, "v\n(3,) read as (1, 3)"), (10.67, "column + v\n(4, 3)")):
-    ax.text(middle, 4.3, words, ha="center")
-for middle, sign in ((3.77, "+"), (8.37, "=")):
-    ax.text(middle, 1.97, sign, ha="center", va="center")
+        alpha = 0.4 if i < t.shape[0] and j < t.shape[1] else 0.08  # pale: imagined
+        box(ax, left + j, 3 - i, t.expand(4, 3)[i, j].item(), color, alpha)
+    ax.text(left + 1.47, 4.3, words, ha="center")
+    ax.text(left + 3.77, 1.97, sign, ha="center", va="center")
 ax.set(xlim=(-0.1, 12.3), ylim=(-0.2, 5.6), aspect="equal")
 ax.axis("off")
 plt.show()
@@ -234,6 +225,13 @@ tall_v = v.unsqueeze(0).expand(4, 3)  # (3,) -> (1, 3) -> (4, 3)
 print(torch.equal(wide_column + tall_v, column + v))
 print(wide_column.stride(), same_storage(wide_column, column))
 print(tall_v.stride(), same_storage(tall_v, v))
+
+# %% broadcast-memory
+numbers = torch.arange(1000)  # (N,)
+stretched = numbers.expand(1000, 1000)  # (N,) -> (N, N)
+gaps = numbers.unsqueeze(1) - numbers  # (N, 1) - (N,) -> (N, N)
+for t in (numbers, stretched, gaps):
+    print(tuple(t.shape), t.untyped_storage().nbytes(), "bytes")
 
 # %% broadcast-shapes
 for a, b in (((4, 1), (3,)), ((5, 1, 4), (3, 1)), ((2, 3), (2, 1)), ((2, 3), (2,))):
@@ -254,10 +252,9 @@ print("lazy   :", ((lazy - target) ** 2).mean())
 perfect - target  # (4, 1) - (4,) -> (4, 4)
 
 # %% silent-broadcast-fixed
-for name, prediction in (("perfect", perfect), ("lazy   ", lazy)):
-    prediction = prediction.squeeze(1)  # (4, 1) -> (4,)
-    assert prediction.shape == target.shape
-    print(f"{name}:", ((prediction - target) ** 2).mean())
+prediction = perfect.squeeze(1)  # (4, 1) -> (4,)
+assert prediction.shape == target.shape
+print("perfect:", ((prediction - target) ** 2).mean())
 
 # %% mse-warns tags=["warns"]
 torch.nn.functional.mse_loss(perfect, target)
@@ -268,15 +265,6 @@ tuesday = torch.tensor([10.0, 20.0, 9.0])
 print(torch.cat([monday, tuesday]))  # (3,), (3,) -> (6,)
 print(torch.stack([monday, tuesday]))  # (3,), (3,) -> (2, 3)
 print(torch.stack([monday, tuesday], dim=1))  # (3,), (3,) -> (3, 2)
-
-# %% stack-is-cat
-by_hand = torch.cat([monday.unsqueeze(0), tuesday.unsqueeze(0)])  # (1, 3), (1, 3) -> (2, 3)
-print(torch.equal(by_hand, torch.stack([monday, tuesday])))
-
-# %% cat-axis
-old, new = torch.zeros(2, 3), torch.ones(4, 3)
-print(torch.cat([old, new]).shape)  # (2, 3), (4, 3) -> (6, 3)
-print(torch.cat([old, old], dim=1).shape)  # (2, 3), (2, 3) -> (2, 6)
 
 # %% unbind
 first, second = torch.stack([monday, tuesday]).unbind(0)  # (2, 3) -> (3,), (3,)

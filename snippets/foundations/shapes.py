@@ -74,7 +74,8 @@ import matplotlib.pyplot as plt
 fig, axes = plt.subplots(1, 3)
 titles = ("picture", "permute(2, 0, 1)", "view(3, 32, 24)")
 for ax, title, t in zip(axes, titles, (picture, right, wrong)):
-    ax.imshow(t if t.shape[2] == 3 else t.permute(1, 2, 0))  # (H, W, C)
+    image = t if t is picture else t.permute(1, 2, 0)  # imshow wants (H, W, C)
+    ax.imshow(image.numpy())
     ax.set_title(f"{title}\n{tuple(t.shape)}")
     ax.axis("off")
 plt.show()

@@ -253,9 +253,10 @@ print("lazy   :", ((lazy - target) ** 2).mean())
 perfect - target  # (4, 1) - (4,) -> (4, 4)
 
 # %% silent-broadcast-fixed
-prediction = perfect.squeeze(1)  # (4, 1) -> (4,)
-assert prediction.shape == target.shape
-print("perfect:", ((prediction - target) ** 2).mean())
+for name, output in (("perfect:", perfect), ("lazy   :", lazy)):
+    prediction = output.squeeze(1)  # (4, 1) -> (4,)
+    assert prediction.shape == target.shape
+    print(name, ((prediction - target) ** 2).mean())
 
 # %% mse-warns tags=["warns"]
 torch.nn.functional.mse_loss(perfect, target)

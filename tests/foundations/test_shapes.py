@@ -229,7 +229,15 @@ def test_three_habits():
 # ---- axes -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.claim(zh="`p` 是两行三列。", en="`p` has two rows and three columns.")
+@pytest.mark.claim(zh="`p.view(3, 2)` 和转置 `p.T` 都是三行两列。", en="`p.view(3, 2)` and the transpose `p.T` both have three rows and two columns.")
 @pytest.mark.claim(zh="不一样。", en="They do not.")
+def test_the_same_shape_and_other_numbers(chapter):
+    p = chapter["not-a-transpose"].names["p"]
+    viewed, transposed = np.arange(6).reshape(3, 2), np.arange(6).reshape(2, 3).T
+    assert p.shape == (2, 3) and viewed.shape == transposed.shape == (3, 2) and (viewed != transposed).any()
+    assert p.view(3, 2).tolist() == viewed.tolist() and p.T.tolist() == transposed.tolist()
+
+
 @pytest.mark.claim(zh="`view` 按格号一路排下去，只是换行的地方变了：0、1 一行，2、3 一行。", en="`view` keeps to the order of the slots and ends its rows elsewhere: 0, 1 in one row, 2, 3 in the next.")
 @pytest.mark.claim(zh="转置是沿着对角线翻过来，原来的第一行 0、1、2 变成了第一列。", en="The transpose flips the table over its diagonal: what was the first row, 0, 1, 2, is now the first column.")
 def test_reshaping_is_not_transposing(chapter):
@@ -237,7 +245,6 @@ def test_reshaping_is_not_transposing(chapter):
     code = chapter["not-a-transpose"].code
     assert "p.view(3, 2)" in code and "p.T" in code and chapter["not-a-transpose"].names["p"].shape == (2, 3)
     viewed, transposed = torch.tensor([[0, 1], [2, 3], [4, 5]]), torch.tensor(p.T.copy())
-    assert viewed.shape == transposed.shape == (3, 2) and not torch.equal(viewed, transposed)
     assert transposed.tolist() == [[p[i, j] for i in range(2)] for j in range(3)]
     assert transposed[:, 0].tolist() == p[0].tolist() == [0, 1, 2]
     assert chapter["not-a-transpose"].stdout == f"{torch.tensor(p)}\n{viewed}\n{transposed}\n"
@@ -349,6 +356,7 @@ def test_the_picture_is_drawn_as_it_is_described(chapter):
     assert [ax.get_title() for ax in figure.axes] == ["picture\n(32, 24, 3)", "permute(2, 0, 1)\n(3, 32, 24)", "view(3, 32, 24)\n(3, 32, 24)"]
     assert np.array_equal(shown[0], picture) and np.array_equal(shown[1], shown[0]) and picture.shape == (32, 24, 3)
     assert picture[0, 0].argmax() == 2 and picture[31, 0].argmax() == 1  # blue above, green below
+    assert [len(np.unique(part.reshape(-1, 3), axis=0)) for part in (picture[:3], picture[-6:])] == [1, 1] and (picture[:22, 0] == picture[0, 0]).all() and (picture[22:, 0] == picture[31, 0]).all()
     house, sun = picture[20, 8], picture[5, 17]
     assert house.argmax() == 0 and house[1:].max() < house[0] / 2 and min(sun[:2]) > 2 * sun[2]  # red; red and green make yellow
     for colour, size in ((sun, (5, 5)), (house, (13, 11))):  # filled from edge to edge
@@ -415,6 +423,8 @@ def drawn_readings(chapter):
     routes = [[middles.index(x) for x in line.get_xdata()] for line in ax.lines]
     up, down = ([y - 0.47 for y in line.get_ydata()] for line in ax.lines)
     assert all(y > 0 for y in up) and all(y < 0 for y in down)
+    bottom, top = ax.get_ylim()  # nothing is cut off
+    assert all(bottom < y < top for line in ax.lines for y in line.get_ydata()) and all(bottom < y < top for _, y in words)
     return boxes, words, routes, [up, [-y for y in down]]
 
 
@@ -944,13 +954,15 @@ def test_a_network_trained_on_the_silent_broadcast_learns_the_mean(chapter):
 
 
 @pytest.mark.claim(zh="减之前让两边形状相同：", en="Give both sides the same shape before you subtract:")
-@pytest.mark.claim(zh="全对的损失是 0，这才像话。", en="The perfect prediction now has a loss of 0.")
+@pytest.mark.claim(zh="全对的损失是 0，瞎答的是 5，这才像话。", en="The perfect prediction now has a loss of 0, the lazy one of 5, as it should be.")
 @pytest.mark.claim(zh="形状若还是不同，那句 `assert` 就会报错。", en="Were the shapes still different, the `assert` would raise an error.")
 def test_the_same_shape_mends_the_loss(chapter):
     ran = chapter["silent-broadcast-fixed"]
-    assert ran.stdout == "perfect: tensor(0.)\n" and ran.names["prediction"].shape == ran.names["target"].shape == (4,)
-    assert ran.names["prediction"].tolist() == [0, 2, 4, 6] and "perfect.squeeze(1)" in ran.code
-    (line,) = [line for line in ran.code.splitlines() if line.startswith("assert ")]
+    by_hand = {"perfect": 0.0, "lazy   ": sum((3 - t) ** 2 for t in (0, 2, 4, 6)) / 4}
+    assert ran.stdout == "".join(f"{name}: {torch.tensor(loss)!r}\n" for name, loss in by_hand.items()) and by_hand["lazy   "] == 5
+    assert ran.names["prediction"].shape == ran.names["target"].shape == (4,)
+    assert ran.names["prediction"].tolist() == [3] * 4
+    (line,) = [line.strip() for line in ran.code.splitlines() if line.strip().startswith("assert ")]
     exec(line, {"prediction": torch.zeros(4), "target": torch.ones(4)})
     with pytest.raises(AssertionError):
         exec(line, {"prediction": torch.zeros(4, 1), "target": torch.ones(4)})

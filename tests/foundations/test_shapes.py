@@ -332,7 +332,7 @@ def test_view_in_place_of_permute_goes_unseen(chapter):
 
 @pytest.mark.claim(zh="画一张小照片，用两种办法改：", en="Paint a small picture and change it in two ways:")
 @pytest.mark.claim(zh="记住这张碎掉的照片：要让轴交换位置，用 `permute` 或 `transpose`；要把轴拆开或并拢，才用 `view`、`reshape`。",
-                   en="Remember the shattered picture: to make axes change places, use `permute` or `transpose`; to split an axis or to join neighbours, use `view` or `reshape`.")
+                   en="Remember: to make axes change places, use `permute` or `transpose`; to split an axis or to join neighbours, use `view` or `reshape`.")
 def test_permute_keeps_the_picture_and_view_shatters_it(chapter):
     names = chapter["picture"].names
     picture, right = names["picture"], names["right"]
@@ -764,7 +764,7 @@ def test_expand_takes_a_shape_and_repeat_takes_counts(chapter):
     assert torch.tensor([1, 2, 3]).unsqueeze(1).expand(3, 4).tolist() == [[1] * 4, [2] * 4, [3] * 4]
 
 
-@pytest.mark.claim(zh="只写了一个格子，四行都变了，连 `w` 也变了。", en="We wrote to one place, all four rows changed, and so did `w`.")
+@pytest.mark.claim(zh="只写了一个格子，四行都变了，连 `w` 也变了。", en="One place was written, all four rows changed, and so did `w`.")
 @pytest.mark.claim(zh="`add_` 这样的原地操作，PyTorch 会拦住：", en="PyTorch stops an in-place operation such as `add_`:")
 @pytest.mark.claim(zh="但上面的下标写入它没有拦。", en="But the write by index above was not stopped.")
 @pytest.mark.claim(zh="所以 `expand` 的结果只读不写，要写就先 `clone()`。", en="So only read what `expand` gives you; to write, call `clone()` first.")
@@ -792,7 +792,7 @@ def test_a_clone_of_expanded_rows_can_be_written(chapter):
 # ---- broadcasting -----------------------------------------------------------------------------------------------
 
 @pytest.mark.claim(zh="形状不同也能逐元素运算，上一章已经见过，叫广播（broadcasting）：", en="Elementwise operations work on different shapes too: that is broadcasting, which you met in the last chapter:")
-@pytest.mark.claim(zh="补轴就是 `unsqueeze`，拉长就是 `expand`，所以自己动手也能做：", en="To add an axis is to `unsqueeze`, to stretch it is to `expand`, so you can do it yourself:")
+@pytest.mark.claim(zh="补轴就是 `unsqueeze`，拉长就是 `expand`，自己动手也行：", en="Adding an axis is `unsqueeze`, stretching it is `expand`; by hand:")
 @pytest.mark.claim(zh="结果相同。", en="The same result.")
 @pytest.mark.claim(zh="两个步长里都有 0，存储也还是原来的：淡色的格子一个都没有真的造出来。", en="Both strides have a 0 in them, and the storages are the old ones: not one of the pale places was ever made.")
 def test_broadcasting_by_hand(chapter):
@@ -1049,7 +1049,6 @@ def test_unbind_undoes_stack_and_split_undoes_cat(chapter):
 
 # ---- who shares, who copies -------------------------------------------------------------------------------------
 
-@pytest.mark.claim(zh="不用背，问就行。", en="Nothing to learn by heart: ask.")
 @pytest.mark.claim(zh="`square > 9` 逐个数比较，得到同样形状的真和假，叫布尔掩码（boolean mask）；拿它当下标，选出的是真的那些数。",
                    en="`square > 9` compares each number and gives true or false in the same shape, a boolean mask; as an index it picks the numbers where it is true.")
 @pytest.mark.claim(zh="切片共享，列表下标和布尔掩码复制；拆开共享，接起来复制。", en="A slice shares, a list or a boolean mask copies; taking apart shares, joining copies.")

@@ -68,7 +68,7 @@ right = picture.permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
 wrong = picture.view(3, 32, 24)
 print(right.shape == wrong.shape, torch.equal(right, wrong))
 
-# %% picture-figure
+# %% picture-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 3)
@@ -85,7 +85,7 @@ print(p.stride(), p.is_contiguous())
 print(p.T.stride(), p.T.is_contiguous())
 print(same_storage(p, p.T))
 
-# %% two-readings
+# %% two-readings tags=["fold"]
 from itertools import pairwise, product
 
 
@@ -204,7 +204,7 @@ tall.add_(1)
 column = torch.tensor([[0], [10], [20], [30]])  # (4, 1)
 column + v  # (4, 1) + (3,) -> (4, 3)
 
-# %% broadcast-figure
+# %% broadcast-figure tags=["fold"]
 fig, ax = plt.subplots()
 for left, t, color, words, sign in (
     (0, column, "C0", "column\n(4, 1)", "+"),

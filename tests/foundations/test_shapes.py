@@ -120,10 +120,10 @@ def test_minus_one_is_worked_out(chapter):
 
 
 @pytest.mark.ledger("n0-10")
-@pytest.mark.claim(zh="除不尽就报错，因为改形状既不会多出数来，也不会弄丢数：", en="If the division leaves a remainder, there is an error, for a change of shape can neither invent numbers nor lose any:")
+@pytest.mark.claim(zh="除不尽就报错，因为改形状既不会多出数来，也不会弄丢数：", en="A remainder is an error, for a change of shape neither invents numbers nor loses any:")
 @pytest.mark.claim(zh="见到 `is invalid for input of size`，就把形状里的数乘起来：没有 `-1`，乘积要等于末尾的总数；有 `-1`，其余的乘积要能整除它。",
                    en="On `is invalid for input of size`, multiply the numbers in the shape: without a `-1` the product must equal the total at the end of the message; with one, the product of the others must divide it.")
-@pytest.mark.claim(zh="16 不能被 5 整除，所以报错。", en="16 is not divisible by 5, hence the error.")
+@pytest.mark.claim(zh="这里 16 不能被 5 整除。", en="Here 5 does not divide 16.")
 @pytest.mark.claim(zh="`is invalid for input of size` | 新形状的总数对不上 | 重算形状里的数", en="`is invalid for input of size` | the new shape has another total | work out its numbers again")
 def test_the_count_must_stay(chapter):
     assert "view(-1, 5)" in chapter["count-error"].code and chapter["count-error"].names["square"].numel() == 16
@@ -480,7 +480,6 @@ def test_view_refuses_where_it_would_have_to_copy(chapter):
             assert agrees(t, shape) is shared and (not shared or start(t.view(shape)) == start(t))
 
 
-@pytest.mark.claim(zh="原因就在图上。", en="The reason is in the figure.")
 @pytest.mark.claim(zh="排成一排之后只有一个轴，一个轴只有一个步长，所以每一步必须跨得一样远。", en="A single row is one axis, and one axis has one stride: every step must be equally long.")
 @pytest.mark.claim(zh="读 `p` 每步都是 +1，办得到；读 `p.T` 一会儿 +3，一会儿 −2，哪个步长都办不到。",
                    en="For `p` each step is +1, so it can be done. For `p.T` they are +3 and −2 in turn, and no single stride does that.")
@@ -724,7 +723,7 @@ def test_the_last_batch_cannot_be_collected(chapter):
 
 # ---- expand and repeat ------------------------------------------------------------------------------------------
 
-@pytest.mark.claim(zh="一行数想当成四行用，有两个办法：", en="There are two ways to use one row as if it were four:")
+@pytest.mark.claim(zh="一行数想当成四行用，有两个办法：", en="One row as if it were four, in two ways:")
 @pytest.mark.claim(zh="数字完全一样，`repeat` 占的内存却是四倍：它抄了四遍，12 个数，每个 8 字节，共 96 字节。",
                    en="The numbers are the same, but `repeat` takes four times the memory: it wrote the row four times, 12 numbers of 8 bytes, 96 bytes in all.")
 @pytest.mark.claim(zh="`expand` 一个都没抄，还是 3 个数、24 字节。", en="`expand` copied nothing: still 3 numbers, 24 bytes.")
@@ -791,10 +790,10 @@ def test_a_clone_of_expanded_rows_can_be_written(chapter):
 
 # ---- broadcasting -----------------------------------------------------------------------------------------------
 
-@pytest.mark.claim(zh="形状不同也能逐元素运算，上一章已经见过，叫广播（broadcasting）：", en="Elementwise operations work on different shapes too: that is broadcasting, which you met in the last chapter:")
+@pytest.mark.claim(zh="形状不同也能逐元素运算，上一章叫它广播（broadcasting）：", en="Elementwise operations work on different shapes too, by broadcasting, as the last chapter showed:")
 @pytest.mark.claim(zh="补轴就是 `unsqueeze`，拉长就是 `expand`，自己动手也行：", en="Adding an axis is `unsqueeze`, stretching it is `expand`; by hand:")
 @pytest.mark.claim(zh="结果相同。", en="The same result.")
-@pytest.mark.claim(zh="两个步长里都有 0，存储也还是原来的：淡色的格子一个都没有真的造出来。", en="Both strides have a 0 in them, and the storages are the old ones: not one of the pale places was ever made.")
+@pytest.mark.claim(zh="两个步长里都有 0，存储也还是原来的：淡色的格子一个都没有真的造出来。", en="Both strides contain a 0, and the storages are the old ones: no pale place was ever made.")
 def test_broadcasting_by_hand(chapter):
     by_paper = [[row + column for column in (1, 2, 3)] for row in (0, 10, 20, 30)]
     assert chapter["broadcast"].value.tolist() == by_paper and "column + v" in chapter["broadcast"].code
@@ -923,7 +922,7 @@ def test_the_silent_broadcast(chapter):
 @pytest.mark.claim(zh="网络给四个样本各预测一个数，输出是 `(4, 1)`；答案存成 `(4,)`。", en="A network predicts one number for each of four samples: its output is `(4, 1)`; the answers are stored as `(4,)`.")
 @pytest.mark.claim(zh="预测离答案有多远，叫损失（loss），越小越好。", en="How far off the predictions are is called the loss; smaller is better.")
 @pytest.mark.claim(zh="这里用差的平方，再求平均。", en="Here it is the mean of the squared differences.")
-@pytest.mark.claim(zh="一个预测全对，另一个不管三七二十一都答 3：", en="One prediction is right everywhere; the other says 3, whatever the question:")
+@pytest.mark.claim(zh="一个预测全对，另一个不管三七二十一都答 3：", en="One prediction is right everywhere, the other always says 3:")
 def test_the_loss_and_the_two_predictions(chapter):
     names = chapter["silent-broadcast"].names
     perfect, lazy, target = names["perfect"], names["lazy"], names["target"]
@@ -1100,7 +1099,7 @@ def every(operations, shares):
         assert torch.equal(result, before + 100 if shares else before), operation
 
 
-@pytest.mark.claim(zh="全部列成一张表，`x` 是 4 × 4 的连续张量：", en="Here they all are, for a contiguous `x` of 4 × 4:")
+@pytest.mark.claim(zh="`x` 是 4 × 4 的连续张量：", en="For a contiguous `x` of 4 × 4:")
 @pytest.mark.claim(zh="`x.view(2, 8)`、`x.unflatten(1, (2, 2))` | 共享", en="`x.view(2, 8)`, `x.unflatten(1, (2, 2))` | shares")
 @pytest.mark.claim(zh="`x.reshape(2, 8)`、`x.flatten()`、`x.contiguous()` | 共享", en="`x.reshape(2, 8)`, `x.flatten()`, `x.contiguous()` | shares")
 @pytest.mark.claim(zh="`x.T.reshape(2, 8)`、`x.T.flatten()`、`x.T.contiguous()` | 复制", en="`x.T.reshape(2, 8)`, `x.T.flatten()`, `x.T.contiguous()` | copies")

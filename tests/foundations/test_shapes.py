@@ -107,7 +107,7 @@ def test_a_change_of_shape_keeps_the_order_and_a_change_of_axes_does_not():
 
 
 @pytest.mark.ledger("n0-10")
-@pytest.mark.claim(zh="那一格写 `-1`，PyTorch 替你算：", en="Write `-1` there, and PyTorch works it out:")
+@pytest.mark.claim(zh="16 个数，每行 8 个，行数写 `-1`，PyTorch 替你算：", en="For 16 numbers, 8 to a row, write `-1` as the number of rows, and PyTorch works it out:")
 @pytest.mark.claim(zh="第一行是 16 ÷ 8 = 2。", en="The first line is 16 ÷ 8 = 2.")
 @pytest.mark.claim(zh="单独一个 `-1`，就是全部排成一排。", en="A lone `-1` puts everything in a single row.")
 def test_minus_one_is_worked_out(chapter):
@@ -157,7 +157,7 @@ def test_view_shares_storage(chapter):
 
 @pytest.mark.claim(zh="两个张量是不是用着同一块存储，比较存储的内存地址就知道：", en="To see whether two tensors share, compare the memory addresses of their storages:")
 @pytest.mark.claim(zh="`wide` 和 `x` 是，第二行 `row` 和 `x` 也是，`clone()` 的副本不是。", en="`wide` and `x` share, the second row `row` and `x` share, and the copy made by `clone()` does not.")
-@pytest.mark.claim(zh="要比的是存储的地址：`row.data_ptr()` 是 `row` 第一个数的地址，那是 4 号格，和 `x` 的不同，存储却是同一块。",
+@pytest.mark.claim(zh="要比的是存储的地址：`row.data_ptr()` 是 `row` 第一个数的地址，那是 4 号格，和 `x` 的地址不同，存储却是同一块。",
                    en="It is the address of the storage that counts: `row.data_ptr()` is the address of the first number of `row`, in slot 4, and differs from that of `x`, though the storage is the same.")
 def test_same_storage_asks_for_the_storage_not_for_the_first_number(chapter):
     names = chapter["same-storage"].names

@@ -54,8 +54,7 @@ fig.legend(loc="outside lower center", ncols=5)
 plt.show()
 
 # %% module-or-function
-relu = nn.ReLU()
-print(torch.equal(relu(x), F.relu(x)), torch.equal(F.relu(x), torch.relu(x)))
+print(torch.equal(nn.ReLU()(x), F.relu(x)), torch.equal(F.relu(x), torch.relu(x)))
 
 # %% plot-grad-error tags=["raises-exception"]
 t = torch.linspace(-4, 4, 201)

@@ -38,7 +38,7 @@ pairs = {
 for name, (by_hand, from_torch) in pairs.items():
     print(f"{name:8}", torch.allclose(by_hand, from_torch, atol=1e-6))
 
-# %% curves
+# %% curves tags=["fold"]
 import matplotlib.pyplot as plt
 
 x.requires_grad_()
@@ -136,7 +136,7 @@ def signals(f, init=None, zero_biases=False):
     weights = torch.autograd.grad(h, [layer.weight for layer in layers], noise)
     return [[size(t) for t in tensors] for tensors in (outputs, back, weights)]
 
-# %% vanish
+# %% vanish tags=["fold"]
 functions = (torch.sigmoid, torch.tanh, torch.relu)
 default = {f.__name__: signals(f) for f in functions}
 
@@ -165,7 +165,7 @@ print(f"{'gradient of the weights':33}  layer 1   layer 30")
 for name, (_, _, weights) in three.items():
     print(f"{name:33}  {weights[0]:.0e}   {weights[-1]:.0e}")
 
-# %% one-cause-figure
+# %% one-cause-figure tags=["fold"]
 fig, axes = plt.subplots(1, 2, sharey=True)
 for name, (forward, back, _) in three.items():
     axes[0].semilogy(range(1, 31), forward, label=name)

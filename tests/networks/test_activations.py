@@ -605,7 +605,7 @@ def test_xavier_and_kaiming_have_the_variance_that_the_page_says():
 
 @pytest.mark.ledger("n1-22")
 @pytest.mark.claim(zh="一次只改一样：", en="Change one thing at a time:")
-@pytest.mark.claim(zh="往回看，默认权重不管有没有偏置，都丢了梯度；Kaiming 权重保住了它。", en="Backward, default weights lose the gradient with and without biases, and Kaiming weights keep it.")
+@pytest.mark.claim(zh="反向看，默认权重不管有没有偏置，都丢了梯度；Kaiming 权重保住了它。", en="Backward, default weights lose the gradient with and without biases, and Kaiming weights keep it.")
 @pytest.mark.claim(zh="ReLU：让梯度消失的是权重，不是偏置", en="ReLU: the weights make the gradient vanish, the biases do not")
 def test_weights_and_not_biases_make_the_gradient_vanish(chapter):
     three = chapter["one-cause"].names["three"]
@@ -640,8 +640,8 @@ def self_made(signals):
 
 @pytest.mark.ledger("n1-22")
 @pytest.mark.claim(zh="两幅图，横轴是层，对数纵轴。", en="Two plots over the layers, logarithmic axis.")
-@pytest.mark.claim(zh="往前：默认权重配默认偏置，停在 0.05 左右；配零偏置，降到 10 的 −12 次方左右。", en="Forward: default weights with default biases settle at about 0.05, with zero biases they fall to about ten to the −12.")
-@pytest.mark.claim(zh="往回：两者一同向第 1 层下降，降到 10 的 −10 次方以下。", en="Backward: both fall together towards layer 1, to below ten to the −10.")
+@pytest.mark.claim(zh="前向：默认权重配默认偏置，停在 0.05 左右；配零偏置，降到 10 的 −12 次方左右。", en="Forward: default weights with default biases settle at about 0.05, with zero biases they fall to about ten to the −12.")
+@pytest.mark.claim(zh="反向：两者一同向第 1 层下降，降到 10 的 −10 次方以下。", en="Backward: both fall together towards layer 1, to below ten to the −10.")
 @pytest.mark.claim(zh="Kaiming 权重在两幅图里都在 0.1 到 2 之间。", en="Kaiming weights stay between 0.1 and 2 in both plots.")
 def test_figure_of_one_cause(chapter):
     figure = chapter["one-cause-figure"].figures[0]
@@ -663,7 +663,7 @@ def test_figure_of_one_cause(chapter):
 
 
 @pytest.mark.ledger("n1-22")
-@pytest.mark.claim(zh="往前看，默认偏置把线托在 0.05 左右，可托住的只是偏置自己：到第 30 层，不同的输入得到的输出，相差不到十亿分之一。", en="Forward, default biases hold the line up at about 0.05, but what they hold up are the biases themselves: on layer 30, the outputs for different inputs differ by less than one billionth.")
+@pytest.mark.claim(zh="前向看，默认偏置把线托在 0.05 左右，可托住的只是偏置自己：到第 30 层，不同的输入得到的输出，相差不到十亿分之一。", en="Forward, default biases hold the line up at about 0.05, but what they hold up are the biases themselves: on layer 30, the outputs for different inputs differ by less than one billionth.")
 def test_what_default_biases_hold_up_says_nothing_of_the_input(chapter):
     torch.manual_seed(0)
     h = torch.randn(256, 64, dtype=torch.float64)
@@ -758,7 +758,7 @@ def test_matched_weights_on_the_task(chapter):
 
 @pytest.mark.claim(zh="还有两种办法，改的是网络本身。", en="Two more remedies change the network itself.")
 @pytest.mark.claim(zh="**残差连接**（residual connection）把块的输入加到它的输出上，梯度就有路绕过这个块。", en="A **residual connection** adds the input of a block to its output, so the gradient has a way around the block.")
-@pytest.mark.claim(zh="**归一化**（normalisation）让往前的信号保持同样的大小：`nn.LayerNorm(32)` 把每个样本的 32 个数变成平均 0、标准差 1。", en="**Normalisation** keeps the forward signal at one size: `nn.LayerNorm(32)` brings the 32 numbers of each sample to mean 0 and standard deviation 1.")
+@pytest.mark.claim(zh="**归一化**（normalisation）让前向的信号保持同样的大小：`nn.LayerNorm(32)` 把每个样本的 32 个数变成平均 0、标准差 1。", en="**Normalisation** keeps the forward signal at one size: `nn.LayerNorm(32)` brings the 32 numbers of each sample to mean 0 and standard deviation 1.")
 def test_what_the_two_remedies_do(chapter):
     names = chapter["remedies"].names
     block = nn.Linear(32, 32)
@@ -818,7 +818,7 @@ def test_resnet_has_both_remedies_and_factors_decide(chapter):
 # Dead ReLUs
 
 
-@pytest.mark.claim(zh="如果它对所有样本都是负数，过了 ReLU，输出和梯度就都是 0。", en="If it is negative for every sample, ReLU makes its output and its gradient 0.")
+@pytest.mark.claim(zh="如果它对所有样本都是负数，过了 ReLU，输出和梯度就都是 0。", en="If it is negative for every sample, ReLU makes its output and its gradient zero.")
 @pytest.mark.claim(zh="下面用 −100 的偏置做到这一点：", en="Here a bias of −100 sees to that:")
 @pytest.mark.claim(zh="神经元（unit）指一层输出里的一个数。", en="A unit is one number of a layer’s output.")
 def test_a_dead_unit(chapter):
@@ -931,7 +931,7 @@ def test_probabilities_of_two_classes():
 
 
 @pytest.mark.ledger("n1-21")
-@pytest.mark.claim(zh="用 PyTorch 的运算写好 `forward` 就行，往回的路由自动求导负责：", en="Made of PyTorch operations, `forward` is all you write; autograd takes care of the way back:")
+@pytest.mark.claim(zh="用 PyTorch 的运算写好 `forward` 就行，反向传播由自动求导负责：", en="Made of PyTorch operations, `forward` is all you write; autograd takes care of the backward pass:")
 @pytest.mark.claim(zh=r"拿 Swish 来试，也就是 $x \cdot \sigma(\beta x)$，其中 $\beta$ 让网络自己学。", en=r"Take Swish, $x \cdot \sigma(\beta x)$, and let the network learn $\beta$.")
 @pytest.mark.claim(zh=r"$\beta = 1$ 时，Swish 就是 `F.silu`。", en=r"With $\beta = 1$, Swish is `F.silu`.")
 @pytest.mark.claim(zh=r"第二行说明 $\beta$ 收到了梯度。", en=r"The second line shows that $\beta$ has received a gradient.")
@@ -951,7 +951,7 @@ def test_swish_module_is_right_and_beta_learns(chapter):
 
 
 @pytest.mark.ledger("n1-21")
-@pytest.mark.claim(zh="如果 `forward` 调用了别的库，往回的路也要自己写。", en="If `forward` calls another library, you write the way back as well.")
+@pytest.mark.claim(zh="如果 `forward` 调用了别的库，反向传播也要自己写。", en="If `forward` calls another library, you write the backward pass as well.")
 @pytest.mark.claim(zh=r"记 $s = \sigma(x)$，在纸上对 $y = x s$ 求导：", en=r"On paper, with $s = \sigma(x)$, the derivative of $y = x s$ is")
 @pytest.mark.claim(zh=r"$$ \frac{dy}{dx} = s + x s (1 - s) $$", en=r"$$ \frac{dy}{dx} = s + x s (1 - s) $$")
 @pytest.mark.claim(zh="`backward` 收到对输出的梯度，交回对输入的梯度。", en="`backward` receives the gradient with respect to the output and returns the one with respect to the input.")

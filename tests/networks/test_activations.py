@@ -1064,7 +1064,7 @@ def test_sequential_wants_modules(chapter):
 
 @pytest.mark.claim(zh="整数的 softmax。", en="Softmax of integers.")
 @pytest.mark.claim(zh="`Long` 就是 `int64`，整数的类型。", en="`Long` is `int64`, the type of whole numbers.")
-@pytest.mark.claim(zh="先 `.float()` 再说。", en="Call `.float()` first.")
+@pytest.mark.claim(zh="先用 `.float()` 转成小数。", en="Call `.float()` first.")
 def test_softmax_refuses_integers(chapter):
     error = chapter["softmax-integers"].error
     assert type(error) is NotImplementedError and "'Long'" in str(error)
@@ -1073,7 +1073,7 @@ def test_softmax_refuses_integers(chapter):
 
 
 @pytest.mark.claim(zh="softmax 没写 `dim`。", en="Softmax without `dim`.")
-@pytest.mark.claim(zh="`torch.softmax` 非要不可；`F.softmax` 会猜一条轴，并且警告。", en="`torch.softmax` insists on it; `F.softmax` guesses an axis, and warns.")
+@pytest.mark.claim(zh="`torch.softmax` 非写不可；`F.softmax` 会猜一条轴，并且警告。", en="`torch.softmax` insists on it; `F.softmax` guesses an axis, and warns.")
 def test_softmax_without_dim(chapter):
     (warning,) = chapter["softmax-no-dim"].warnings
     assert warning.startswith("UserWarning: Implicit dimension choice for softmax has been deprecated")

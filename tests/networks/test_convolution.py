@@ -1394,6 +1394,62 @@ def test_the_layer_has_in_first_and_output_padding_chooses_the_size(chapter):
     assert torch.allclose(exact(x)[..., :5, :5], up(x), atol=1e-6)  # what is added is below and on the right
 
 
+# ---- what the code shows --------------------------------------------------------------------
+
+
+SHAPES = {
+    "torch": {"x": (1, 1, 5, 5), "k": (1, 1, 3, 3), "y": (1, 1, 3, 3)}, "flip": {"a": (6,), "v": (3,)},
+    "everywhere": {"scene": (1, 1, 427, 640)}, "nchw": {"batch": (1, 3, 427, 640)}, "channels": {"small": (3, 20, 30)},
+    "stack": {"maps": (1, 8, 423, 636)}, "learn": {"noise": (1, 1, 32, 32), "target": (1, 1, 30, 30)},
+    "feature-maps": {"tiny": (86, 128)}, "padding": {"y": (1, 1, 5, 5)}, "stride": {"y": (1, 1, 2, 2)},
+    "dilation": {"wide": (1, 1, 7, 7), "y": (1, 1, 3, 3)}, "holes": {"holes": (1, 1, 5, 5)},
+    "sees": {"blank": (1, 1, 21, 21), "seen": (21, 21)}, "pointwise": {"thirds": (1, 3, 1, 1)},
+    "groups": {"signal": (1, 4, 6, 6), "upper": (1, 4, 4, 4), "lower": (1, 4, 4, 4)}, "block": {"data": (16, 3, 12, 12)},
+    "dimensions": {"sound": (2, 1, 16000), "video": (2, 3, 8, 24, 32)}, "stamp": {"seed": (2, 2), "ink": (3, 3)},
+}
+
+
+@pytest.mark.parametrize("cell", SHAPES)
+def test_shapes_are_those_of_the_comments(chapter, cell):
+    for name, shape in SHAPES[cell].items():
+        assert chapter[cell].names[name].shape == shape, name
+
+
+def test_layers_and_inputs_are_those_that_the_code_names(chapter):
+    assert chapter["flip"].names["a"].tolist() == [0, 0, 1, 0, 0, 0] and chapter["flip"].names["v"].tolist() == [1, 2, 3]
+    assert chapter["default"].names["layer"].kernel_size == (3, 3)
+    assert chapter["default"].names["same"].kernel_size == chapter["default"].names["by_number"].kernel_size == (5, 5)
+    assert chapter["size"].names["layer"].weight.shape == (8, 3, 5, 5) and chapter["size"].names["layer"].dilation == (3, 3)
+    assert chapter["transposed-layer"].names["down"].weight.shape == (16, 8, 3, 3)
+    assert chapter["groups"].names["grouped"].weight.shape == (8, 2, 3, 3) and chapter["block"].names["conv"].padding == (1, 1)
+    first, second = chapter["stack"].names["first"], chapter["stack"].names["second"]
+    assert first.weight.shape == (8, 3, 5, 5) and second.weight.shape == (16, 8, 3, 3)
+
+
+@pytest.mark.parametrize("cell", ANIMATIONS)
+def test_the_grids_of_an_animation_are_neat(chapter, cell):
+    name, svg = ANIMATIONS[cell], chapter[cell].value._repr_svg_()
+    things, _, _ = read_animation(svg, name)
+    squares = sorted({(x, y) for owner, text, x, y in things if text is None and owner == name})
+    (arrow,) = [(x, y) for _, text, x, y in things if text and text in "←→"]
+    left, right = ([square for square in squares if (square[0] < arrow[0]) == before] for before in (True, False))
+    for part in (left, right):
+        for axis in (0, 1):
+            steps = np.diff(sorted({square[axis] for square in part}))
+            assert (steps == 44).all()
+    (x0, y0), (x1, y1) = left[0], left[-1]
+    (u0, v0), (u1, v1) = right[0], right[-1]
+    assert x0 == y0 == 2 and v0 + v1 == y0 + y1 and arrow[1] - 6 == (y0 + y1 + 44) / 2  # centred
+    assert arrow[0] == (x1 + 44 + u0) / 2 and u0 - x1 - 44 == 70
+    size = [float(re.search(rf'<svg[^>]*\s{side}="([\d.]+)px"', svg)[1]) for side in ("width", "height")]
+    assert size == [u1 + 44 + 2, y1 + 44 + 2]
+    for _, text, x, y in things:
+        if text and text not in "←→":
+            spot = (42, 40) if text.startswith("×") else (17, 24) if x < arrow[0] else (22, 28)
+            assert ((x - spot[0] - 2) % 44 == 0 if x < arrow[0] else (x - spot[0] - u0) % 44 == 0)
+            assert (y - spot[1] - (2 if x < arrow[0] else v0)) % 44 == 0
+
+
 # ---- errors and summary ----------------------------------------------------------------------
 
 

@@ -291,7 +291,8 @@ up = nn.ConvTranspose2d(16, 8, kernel_size=3, stride=2)
 exact = nn.ConvTranspose2d(16, 8, kernel_size=3, stride=2, output_padding=1)
 down = nn.Conv2d(8, 16, kernel_size=3, stride=2)
 print(up.weight.shape)  # (in, out/groups, kH, kW)
-print(down(torch.zeros(1, 8, 5, 5)).shape, down(torch.zeros(1, 8, 6, 6)).shape)
+for n in (5, 6):
+    print(n, "->", down(torch.zeros(1, 8, n, n)).shape)
 print(up(torch.zeros(1, 16, 2, 2)).shape, exact(torch.zeros(1, 16, 2, 2)).shape)
 
 # %% channels-error tags=["raises-exception"]

@@ -1384,7 +1384,8 @@ def test_it_multiplies_by_the_transposed_matrix_which_is_no_inverse():
 )
 def test_the_layer_has_in_first_and_output_padding_chooses_the_size(chapter):
     assert lines(chapter, "transposed-layer") == [
-        "torch.Size([16, 8, 3, 3])", "torch.Size([1, 16, 2, 2]) torch.Size([1, 16, 2, 2])", "torch.Size([1, 8, 5, 5]) torch.Size([1, 8, 6, 6])"]
+        "torch.Size([16, 8, 3, 3])", "5 -> torch.Size([1, 16, 2, 2])", "6 -> torch.Size([1, 16, 2, 2])",
+        "torch.Size([1, 8, 5, 5]) torch.Size([1, 8, 6, 6])"]
     assert nn.ConvTranspose2d(16, 8, (3, 5), groups=4).weight.shape == (16, 8 // 4, 3, 5)
     assert places(5, 3, s=2) == places(6, 3, s=2) == 2
     up, exact = chapter["transposed-layer"].names["up"], chapter["transposed-layer"].names["exact"]

@@ -41,7 +41,7 @@ kernel = torch.tensor([[-1.0, 0, 1],
 edges = cross_correlate(picture, kernel)  # (5, 5) -> (3, 3)
 edges
 
-# %% animate
+# %% animate tags=["fold"]
 import numpy as np
 from IPython.display import SVG
 

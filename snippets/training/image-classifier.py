@@ -301,8 +301,8 @@ for name, p, decay in [("neither", 0, 0), ("dropout", 0.2, 0), ("decay", 0, 1)]:
         fit(trial, few_set, epochs=10, weight_decay=decay)
         train.append(accuracy(trial, few_set))
         val.append(accuracy(trial, val_set))
-    print(f"{name:8} train {np.mean(train):.2f}  val {np.mean(val):.2f} from",
-          *[f"{v:.2f}" for v in val])
+    print(f"{name:8} train", *[f"{a:.2f}" for a in train],
+          " val", *[f"{a:.2f}" for a in val], f" mean {np.mean(val):.2f}")
 
 # %% mnist tags=["network"]
 digit_train = datasets.MNIST("data", train=True, download=True, transform=to_tensor)

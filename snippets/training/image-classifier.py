@@ -58,7 +58,7 @@ def backgrounds(n):  # n windows of 32 x 32, each somewhere in one of the two
     columns = torch.randint(width - 31, (n, 1, 1)) + pixel  # (n, 1, 32)
     return photos[which, rows, columns]  # (n, 32, 32, 3), uint8
 
-# %% draw
+# %% draw tags=["fold"]
 classes = ["disc", "ring", "square", "triangle", "left", "right"]
 
 
@@ -103,7 +103,7 @@ val_set = Pictures(images[2000:2500], labels[2000:2500], to_tensor)
 test_set = Pictures(images[2500:], labels[2500:], to_tensor)
 print(len(train_set), len(val_set), len(test_set), train_set[0][0].shape)
 
-# %% samples
+# %% samples tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(3, 6)
@@ -257,7 +257,7 @@ crop = v2.RandomCrop(32, padding=4)
 jitter = v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4)
 flip = v2.RandomHorizontalFlip(p=0.5)  # each picture tosses its own coin
 
-# %% augment
+# %% augment tags=["fold"]
 arrow = images[labels == 4][0]  # (3, 32, 32)
 fig, axes = plt.subplots(3, 6)
 for row, change in zip(axes, [crop, jitter, flip]):

@@ -187,7 +187,7 @@ def test_a_picture_as_the_network_sees_it(chapter):
                    en="Which 50000 are for training and which 10000 for the test has been settled; there is no validation set, so hold out a tenth of the "
                       "training pictures:")
 def test_the_cifar10_cell_reads_the_data_sets_own_files(chapter, cifar, offline, capsys):
-    facts = fact(STEM, "cifar10")
+    facts = fact("training/image-classifier", "cifar10")
     assert (facts["pictures"], facts["side"], facts["classes"], facts["each"]) == (60000, 32, 10, 6000)
     assert (facts["training"], facts["test"]) == (50000, 10000)
     assert CIFAR_CLASSES[:3] == ["airplane", "automobile", "bird"] and len(CIFAR_CLASSES) == 10
@@ -213,7 +213,7 @@ def test_the_cifar10_cell_reads_the_data_sets_own_files(chapter, cifar, offline,
 @pytest.mark.ledger("n0-19")
 @pytest.mark.claim(zh="random_split 拿着自己的种子，明天重跑，留出的还是同样的 5000 张。", en="random_split has a seed of its own: tomorrow the same 5000 are held out.")
 def test_tomorrow_the_same_pictures_are_held_out(chapter, cifar):
-    assert round(0.1 * fact(STEM, "cifar10")["training"]) == 5000
+    assert round(0.1 * fact("training/image-classifier", "cifar10")["training"]) == 5000
     held_out = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -270,8 +270,8 @@ def script(chapter, folder, sums, guard):
                    en="On Windows and macOS a worker is a new Python, which reads the script again from the top; from Python 3.14 so it is on Linux.")
 def test_batches_of_four_with_two_workers_still_work_in_a_script_with_the_guard(chapter, tmp_path):
     assert "每批 4 张，两个工作进程" in said(chapter, "n3-07", "zh") and "batches of four, two workers" in said(chapter, "n3-07", "en")
-    assert fact(STEM, "start_methods") == {"Windows": "spawn", "macOS": "spawn", "Linux": "forkserver"}
-    assert fact(STEM, "linux_since") == "Python 3.14"
+    assert fact("training/image-classifier", "start_methods") == {"Windows": "spawn", "macOS": "spawn", "Linux": "forkserver"}
+    assert fact("training/image-classifier", "linux_since") == "Python 3.14"
     sums, _, _ = write_cifar(tmp_path / "data/cifar-10-batches-py")
     assert "batch_size=4, shuffle=True, num_workers=2" in code(chapter, "four")
     done = script(chapter, tmp_path, sums, guard=True)
@@ -374,7 +374,7 @@ def test_an_archive_with_a_wrong_checksum_is_downloaded_again(chapter, cifar, of
                    en="The first line is where it comes from. The second is where it goes, and its checksum: a string computed from the whole file, which "
                       "changes beyond recognition if a single byte does.")
 def test_where_the_archive_comes_from_and_goes(chapter):
-    facts = fact(STEM, "cifar10")
+    facts = fact("training/image-classifier", "cifar10")
     assert facts["size"] == "163 MB"
     assert lines(chapter, "archive") == ["https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
                                          f"data/cifar-10-python.tar.gz {facts['md5']}"]
@@ -1195,7 +1195,7 @@ def write_mnist(folder, compress):
                    en="Torchvision opens CIFAR-10 and MNIST in a line; the validation set is yours to hold out.")
 def test_the_mnist_cell_reads_the_data_sets_own_files(chapter, offline, monkeypatch, tmp_path, capsys, compress):
     assert "第二步" in said(chapter, "n1-27", "zh") and "MNIST" in said(chapter, "n1-27", "zh") and "step 2" in said(chapter, "n1-27", "en")
-    assert fact(STEM, "mnist")["side"] == 28 and fact(STEM, "mnist")["levels"] == "grey"
+    assert fact("training/image-classifier", "mnist")["side"] == 28 and fact("training/image-classifier", "mnist")["levels"] == "grey"
     assert len(datasets.MNIST.resources) == 4 and all(name.endswith(".gz") for name, _ in datasets.MNIST.resources)
     mnist, cifar = ([line.split(" = ")[1] for line in code(chapter, cell).splitlines() if f"datasets.{name}(" in line]
                     for cell, name in (("mnist", "MNIST"), ("cifar10", "CIFAR10")))

@@ -267,7 +267,7 @@ def script(chapter, folder, sums, guard):
 @pytest.mark.claim(zh="每批 4 张，两个工作进程。", en="Batches of four, two workers.")
 @pytest.mark.claim(zh="写法至今有效。", en="It still works as written.")
 @pytest.mark.claim(zh="在 Windows 和 macOS 上，工作进程是新开的 Python，会把脚本从头再读一遍；Python 3.14 起 Linux 也一样。",
-                   en="On Windows and macOS a worker is a new Python, which reads the script again from the top; from Python 3.14 so it is on Linux.")
+                   en="On Windows and macOS a worker is a new Python, which reads the script again from the top; from Python 3.14 the same goes for Linux.")
 def test_batches_of_four_with_two_workers_still_work_in_a_script_with_the_guard(chapter, tmp_path):
     assert "每批 4 张，两个工作进程" in said(chapter, "n3-07", "zh") and "batches of four, two workers" in said(chapter, "n3-07", "en")
     assert fact("training/image-classifier", "start_methods") == {"Windows": "spawn", "macOS": "spawn", "Linux": "forkserver"}
@@ -500,7 +500,6 @@ def test_what_surrounds_a_sign_tells_nothing_and_its_contrast_is_noted(chapter, 
     disc, square = sizes[0][0], sizes[2][0]
     same = (disc == square).all(dim=1).flatten(1).float().mean(dim=1)
     assert (same > 0.8).all()  # and in the same place: most of the sign and all that is around it
-    chapter["draw"].names["draw"].__globals__["draw"] = chapter["draw"].names["draw"]
 
 
 @pytest.mark.ledger("n0-19")
@@ -863,13 +862,13 @@ def test_the_picture_of_ones_own_is_an_arrow_to_the_left_and_is_read_as_one(chap
     assert not (chapter["own"].names["x"] - seen).flatten(1).abs().sum(dim=1).eq(0).any()
 
 
-@pytest.mark.claim(zh="从文件到类名：读成 RGB，缩小裁方，过 to_tensor；unsqueeze(0) 补上批次那一维；softmax 把分数变成概率，最大的那一个就是答案。",
+@pytest.mark.claim(zh="从文件到类名：读成 RGB，缩小，裁成正方形，过 to_tensor；unsqueeze(0) 补上批次那一维；softmax 把分数变成概率，最大的那一个就是答案。",
                    en="From the file to the name of a class: read it as RGB, scale it down and cut it square, pass it through to_tensor; unsqueeze(0) adds the "
                       "batch dimension; softmax makes scores into probabilities, and the largest is the answer.")
 @pytest.mark.claim(zh="权重从 best.pt 取，取完先 eval()：", en="The weights come from best.pt, and then first of all eval():")
-@pytest.mark.claim(zh="Resize(32) 把短边缩到 32，CenterCrop(32) 裁掉左右多出来的，都是为了让新图像训练时见过的图。",
-                   en="Resize(32) makes the shorter side 32 and CenterCrop(32) cuts off what is left over at both sides, so that the new picture is like those "
-                      "seen in training.")
+@pytest.mark.claim(zh="Resize(32) 把短边缩到 32，CenterCrop(32) 裁掉左右多出来的，好让新图和训练时见过的图一样大。",
+                   en="Resize(32) makes the shorter side 32 and CenterCrop(32) cuts off what is left over at both sides, so that the new picture is as large as "
+                      "those seen in training.")
 def test_from_a_file_to_the_name_of_a_class(chapter, mine):
     names = chapter["own"].names
     assert v2.Resize(32)(mine).size == (42, 32)

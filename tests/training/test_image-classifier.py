@@ -671,6 +671,7 @@ def test_two_linear_models(chapter, drawn):
         assert torch.allclose(pixels(x), x.reshape(50, 3072) @ pixels[1].weight.T + pixels[1].bias, atol=1e-4)
     assert pixels[1].weight.shape == (6, 3 * 32 * 32) and list(shown_accuracies(chapter, "baseline")) == ["mean colour", "pixels"]
     assert np.ptp(drawn.x) > 10 and np.ptp(drawn.y) > 10
+    assert [(call.epochs, len(call.data)) for call in trials(chapter, "baseline")] == [(2, 2000)] * 2
 
 
 @pytest.mark.claim(zh="六选一，瞎猜是 0.17。", en="One in six is 0.17.")
@@ -710,6 +711,9 @@ def test_the_network_is_smaller_than_the_linear_model_and_takes_other_sizes(chap
     convolutions = (3 * 25 + 1) * 16 + (16 * 9 + 1) * 32 + (32 * 9 + 1) * 32
     by_hand_ = convolutions + 2 * (16 + 32 + 32) + 6 * (32 + 1)
     assert [numbers(line)[0] for line in lines(chapter, "cnn")] == [by_hand_, 6 * (3072 + 1)] and by_hand_ < 6 * 3073
+    block = ["BatchNorm2d", "ReLU"]
+    assert [type(layer).__name__ for layer in net.features] == ["Conv2d", *block, "MaxPool2d", "Conv2d", *block, "Conv2d", *block,
+                                                                "AdaptiveMaxPool2d", "Flatten"]
     stops, x = [], torch.randn(2, 3, 32, 32)
     for layer in net.features:
         x = layer(x)
@@ -853,10 +857,10 @@ def mine(chapter):
 def test_the_picture_of_ones_own_is_an_arrow_to_the_left_and_is_read_as_one(chapter, mine):
     assert mine.size == (640, 480)
     pixels = np.asarray(mine).astype(int)
-    rows, columns = np.nonzero(pixels[..., 0] > pixels[..., 2])  # gold on blue
-    ends = [np.ptp(rows[columns == columns.min() + k]) for k in (2, 50, 100)]
-    tail = np.ptp(rows[columns == columns.max() - 2])
-    assert ends == sorted(ends) and ends[0] < 10 < tail < ends[-1]  # a point at the left end that grows wider, a shaft at the right
+    gold = pixels[..., 0] > pixels[..., 2]  # on blue
+    left = Polygon(np.array(OUTLINES[4]) * 150 + [320, 240])  # the outline of the signs, 150 to a unit
+    assert (left.contains_points(np.stack(np.mgrid[:640, :480], axis=-1).reshape(-1, 2)).reshape(640, 480).T == gold).mean() > 0.996
+    assert not np.array_equal(gold, gold[:, ::-1]) and 0.1 < gold.mean() < 0.2
     assert lines(chapter, "own")[-1] == "it says: left"
     seen = as_seen(chapter["own"].names["images"])  # and it is new
     assert not (chapter["own"].names["x"] - seen).flatten(1).abs().sum(dim=1).eq(0).any()
@@ -953,6 +957,8 @@ def changed(chapter):
 def test_the_figure_of_augmentations(chapter, changed):
     assert all(len(row) == 1 + 5 and np.array_equal(row[0], changed.arrow) for row in changed.rows)
     assert changed.titles == ["RandomCrop", "ColorJitter", "RandomHorizontalFlip"]
+    jitter = chapter["changes"].names["jitter"]
+    assert jitter.brightness == jitter.contrast == jitter.saturation == (0.6, 1.4) and jitter.hue is None
     changes = [value for value in chapter["changes"].names.values() if isinstance(value, v2.Transform)]
     assert [type(change).__name__ for change in changes if not isinstance(change, v2.Compose)][-3:] == changed.titles
     names = chapter["augment"].names
@@ -1253,6 +1259,7 @@ def test_the_same_loop_learns_digits(chapter):
     net, test = names["digit_net"], names["digit_test"]
     assert shown == pytest.approx((answers(net, test.images) == test.labels).float().mean().item(), abs=0.011) and shown > 0.9
     assert type(net) is chapter["cnn"].names["SmallCNN"] and names["fit"] is chapter["fit"].names["fit"]
+    assert [(call.epochs, len(call.data)) for call in trials(chapter, "digits-train")] == [(3, 1500)]
     assert net.features[0].in_channels == 1 and net.scores.out_features == 10 and set(test.labels.tolist()) == set(range(10))
     assert names["train_set"][0][0].shape == (3, 32, 32) and test[0][0].shape == (1, 8, 8)
 

@@ -311,7 +311,7 @@ Path("no_guard.py").write_text("""from multiprocessing import get_context
 get_context("spawn").Process(target=print).start()
 """, encoding="utf-8")
 child = subprocess.run([sys.executable, "no_guard.py"], capture_output=True,
-                       text=True, errors="replace")  # a folder may have any name
+                       errors="replace")  # as text; a folder may have any name
 message = child.stderr
 print(message[message.index("RuntimeError: "):].strip())
 

@@ -650,6 +650,7 @@ def test_the_statistics_come_from_the_training_set(chapter, shapes):
     assert np.allclose(lists(lines(chapter, "statistics")[0]), [mean, std], atol=0.006)
     of_train, of_test = map(lists, lines(chapter, "own-transforms"))
     assert of_train == [[0, 0, 0], [1, 1, 1]]
+    assert all(n == round(n, 2) for row in of_train + of_test for n in row)
     test = (test - mean[:, None]) / std[:, None]
     assert np.allclose(of_test, [test.mean(axis=1), test.std(axis=1, ddof=1)], atol=0.006)
     assert 0.01 < max(map(abs, of_test[0])) < 0.3 and 0.01 < max(abs(s - 1) for s in of_test[1]) < 0.3  # not quite

@@ -12,20 +12,12 @@ optimizer = optim.SGD([w], lr=0.1)
 optimizer.step()
 print(by_hand, w.detach())
 
-# %% last-bit
-torch.manual_seed(0)
-old, g = torch.randn(1000), torch.randn(1000)
-
-w = old.clone().requires_grad_()
-w.grad = g
-optim.SGD([w], lr=0.1).step()
-for by_hand in [old - 0.1 * g, torch.add(old, g, alpha=-0.1)]:
-    print(torch.equal(w, by_hand), torch.allclose(w, by_hand))
-
 # %% inside
+torch.manual_seed(0)
 net, loss_fn = nn.Linear(2, 1), nn.MSELoss()
 optimizer = optim.Adam(net.parameters(), lr=0.01)
-print("modules:", [isinstance(each, nn.Module) for each in (net, loss_fn, optimizer)])
+for each in [net, loss_fn, optimizer]:
+    print(type(each).__name__, "is a module:", isinstance(each, nn.Module))
 
 group = optimizer.param_groups[0]  # the only one
 print(group["lr"], group["params"][0] is net.weight, len(optimizer.state))
@@ -44,18 +36,6 @@ for _ in range(100):
     optimizer.step()  # where is loss.backward()?
 same = [torch.equal(p, old) for p, old in zip(net.parameters(), before)]
 print(net.weight.grad, same)
-
-# %% zeros-move
-for settings in [{}, {"momentum": 0.9}, {"weight_decay": 0.5}]:
-    for to_none in [True, False]:
-        w = torch.tensor(1.0, requires_grad=True)
-        optimizer = optim.SGD([w], lr=0.1, **settings)
-        (w**2).backward()
-        optimizer.step()  # a real one
-        real = w.item()
-        optimizer.zero_grad(set_to_none=to_none)
-        optimizer.step()  # one without backward
-        print(f"{str(settings):22} {str(w.grad):11} {real:.4f} -> {w.item():.4f}")
 
 # %% surface
 steepness, lowest = torch.tensor([1.0, 20.0]), torch.tensor([4.0, 1.0])
@@ -84,7 +64,7 @@ def walk(kind, steps=60, **settings):
 
 walk(optim.SGD, lr=0.09)[:4]
 
-# %% rates
+# %% rates tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots()
@@ -99,7 +79,21 @@ w, v = start, torch.zeros(2)
 for _ in range(10):
     v = 0.9 * v + gradient(w)
     w = w - 0.02 * v
-print(w, walk(optim.SGD, lr=0.02, momentum=0.9)[10])
+
+path = walk(optim.SGD, lr=0.02, momentum=0.9)
+print(w, path[10])
+print("after 60 steps", path[60], "without", walk(optim.SGD, lr=0.02)[60])
+
+# %% zeros-move
+for to_none in [True, False]:
+    w = torch.tensor(1.0, requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    (w**2).backward()
+    optimizer.step()
+    old = w.item()
+    optimizer.zero_grad(set_to_none=to_none)
+    optimizer.step()  # no backward before this one
+    print(f"grad {str(w.grad):10} w {old:.2f} -> {w.item():.2f}")
 
 # %% nesterov
 w, v = start, torch.zeros(2)
@@ -136,6 +130,24 @@ path = walk(optim.Adam, lr=0.3)
 print(w, path[10])
 print("first step", path[1] - start)
 
+# %% longest
+def longest(gradients):
+    w = torch.zeros(1, requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.01)
+    moves = []
+    for g in gradients:
+        old = w.item()
+        w.grad = torch.tensor([g])
+        optimizer.step()
+        moves.append(abs(w.item() - old))
+    return f"longest step {max(moves) / 0.01:.2f} x lr"
+
+
+print("always 5:         ", longest([5.0] * 100))
+print("5 and -5 in turns:", longest([5.0, -5.0] * 50))
+print("growing by 2%:    ", longest([1.02**t for t in range(300)]))
+print("1000 zeros, a 5:  ", longest([0.0] * 1000 + [5.0]))
+
 # %% decay
 for kind in [optim.SGD, optim.Adam, optim.AdamW]:
     w = torch.tensor([10.0, 0.5], requires_grad=True)
@@ -167,13 +179,15 @@ paths = {
 for name, path in paths.items():
     print(f"{name:9} ends at ({path[-1, 0]:.2f}, {path[-1, 1]:.2f})")
 
-# %% paths
-across, up = torch.meshgrid(torch.linspace(-0.7, 6, 80), torch.linspace(-0.6, 2.8, 60), indexing="xy")
+# %% paths tags=["fold"]
+columns, rows = torch.linspace(-0.7, 6, 80), torch.linspace(-0.6, 2.8, 60)
+across, up = torch.meshgrid(columns, rows, indexing="xy")
 heights = bowl(torch.stack([across, up], dim=-1))  # (60, 80, 2) -> (60, 80)
 
 fig, axes = plt.subplots(2, 3, sharex=True, sharey=True)
 for ax, (name, path) in zip(axes.flat, paths.items()):
-    ax.contour(across, up, heights, levels=[0.5, 2, 5, 10, 20], colors="C5", linewidths=0.7)
+    levels = [0.5, 2, 5, 10, 20]
+    ax.contour(across, up, heights, levels=levels, colors="C5", linewidths=0.7)
     ax.plot(path[:, 0], path[:, 1], ".-", ms=4, lw=1)
     ax.plot(*start, "s", label="start")
     ax.plot(*lowest, "*", ms=11, zorder=3, label="minimum")
@@ -190,8 +204,10 @@ def train(*order):
     optimizer = optim.SGD([w], lr=0.1)
     for _ in range(30):
         loss = (w - 3) ** 2  # least at 3
+        calls = {"zero_grad": optimizer.zero_grad, "backward": loss.backward}
+        calls["step"] = optimizer.step
         for name in order:
-            {"zero_grad": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step}[name]()
+            calls[name]()
     print(f"w = {w.item():.2f} after", ", ".join(order))
 
 
@@ -222,13 +238,14 @@ for epoch in range(4):
     optimizer.step()
     print(f"epoch {epoch}: lr {optimizer.param_groups[0]['lr']:.3f}")
 
-# %% curves
+# %% curves tags=["fold"]
 from torch.optim import lr_scheduler as sched
 
 
 def warm_up(opt):
-    parts = [sched.LinearLR(opt, start_factor=0.1, total_iters=5), sched.CosineAnnealingLR(opt, T_max=15)]
-    return sched.SequentialLR(opt, parts, milestones=[5])
+    up = sched.LinearLR(opt, start_factor=0.1, total_iters=5)
+    down = sched.CosineAnnealingLR(opt, T_max=15)
+    return sched.SequentialLR(opt, [up, down], milestones=[5])
 
 
 schedulers = {
@@ -268,7 +285,8 @@ before = [layer.weight.detach().clone() for layer in net]
 loss_fn(net(x), y).backward()
 optimizer.step()
 for layer, old in zip(net, before):
-    print(f"moved by {(old - layer.weight).norm() / layer.weight.grad.norm():.3f} x its gradient")
+    moved = (old - layer.weight).norm() / layer.weight.grad.norm()
+    print(f"moved by {moved:.3f} x its gradient")
 
 # %% replaced
 optimizer = optim.SGD(net.parameters(), lr=0.1)
@@ -295,9 +313,6 @@ optim.SGD(net[0].weight, lr=0.1)
 # %% leaf-error tags=["raises-exception"]
 w = torch.zeros(3, requires_grad=True).to(torch.float64)
 optim.SGD([w], lr=0.1)
-
-# %% rate-error tags=["raises-exception"]
-optim.SGD(net.parameters(), lr=-0.1)
 
 # %% steps-error tags=["raises-exception"]
 optimizer = optim.SGD(net.parameters(), lr=0.1)

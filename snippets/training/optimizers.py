@@ -18,10 +18,8 @@ net, loss_fn = nn.Linear(2, 1), nn.MSELoss()
 optimizer = optim.Adam(net.parameters(), lr=0.01)
 for each in [net, loss_fn, optimizer]:
     print(type(each).__name__, "is a module:", isinstance(each, nn.Module))
-
 group = optimizer.param_groups[0]  # the only one
 print(group["lr"], group["params"][0] is net.weight, len(optimizer.state))
-
 x, y = torch.randn(8, 2), torch.randn(8, 1)
 loss_fn(net(x), y).backward()
 optimizer.step()
@@ -297,7 +295,6 @@ loss_fn(net(x), y).backward()
 optimizer.step()
 print("has a gradient:", net[1].weight.grad is not None)
 print("moved:", not torch.equal(net[1].weight, before))
-
 optimizer.add_param_group({"params": net[1].parameters()})
 optimizer.step()
 print("moved, now that it is added:", not torch.equal(net[1].weight, before))

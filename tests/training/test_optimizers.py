@@ -347,8 +347,8 @@ def test_each_step_multiplies_the_distance(chapter):
 
 
 @pytest.mark.claim(
-    zh="界线在 2 ÷ 20 = 0.1：最陡的方向规定学习率的上限。",
-    en="The border is 2 ÷ 20 = 0.1: the steepest direction sets the upper limit of the learning rate.")
+    zh="乘的数一过 −1，就越跳越远，所以界线在 2 ÷ 20 = 0.1：最陡的方向规定学习率的上限。",
+    en="Once that factor is past −1, each leap goes further, so the border is 2 ÷ 20 = 0.1: the steepest direction sets the upper limit of the learning rate.")
 @pytest.mark.claim(
     zh="在这条线以下，横着的方向每一步最多走完剩下路程的十分之一。",
     en="Below it, each step along the valley covers at most a tenth of the way that is left.")
@@ -359,6 +359,7 @@ def test_the_border_and_ten_times_up_or_down(chapter):
     names = chapter["surface"].names
     ends = {lr: loss(names["walk"](optim.SGD, lr=lr, steps=400)[-1].numpy()) for lr in (0.0995, 0.1005)}
     assert ends[0.0995] < 1 and ends[0.1005] > 300  # 22.5 at the start, across
+    assert 1 - 2 / 20 * 20 == -1
     w = torch.zeros(1, requires_grad=True)  # along alone, no border there
     optimizer = optim.SGD([w], lr=0.105)
     for _ in range(200):

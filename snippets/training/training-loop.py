@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, TensorDataset
 torch.manual_seed(0)
 digits = load_digits()  # comes with scikit-learn, no download
 order = torch.randperm(1797)
-images = torch.tensor(digits.data, dtype=torch.float32)[order] / 16  # (1797, 64), 0 to 1
+images = torch.tensor(digits.data, dtype=torch.float32)  # (1797, 64), from 0 to 16
+images = images[order] / 16  # from 0 to 1
 labels = torch.tensor(digits.target)[order]  # (1797,)
 train_x, val_x, test_x = images.split([1000, 321, 476])
 train_y, val_y, test_y = labels.split([1000, 321, 476])
@@ -22,7 +23,8 @@ def make_net():
 
 net = make_net()  # 1. define the net
 optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
-train_loader = DataLoader(TensorDataset(train_x, train_y), batch_size=64, shuffle=True)
+train_set = TensorDataset(train_x, train_y)
+train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
 for epoch in range(5):
     for x, y in train_loader:  # 2. fetch data: (64, 64) and (64,)
         logits = net(x)  # 3. go forward: (64, 10)
@@ -62,11 +64,11 @@ def fit_one_batch(case):
     torch.manual_seed(0)
     x, y = train_x[:64], train_y[:64]
     net, other = make_net(), make_net()
-    owner = other if case == "optimizer of another net" else net
+    owner = other if case == "another net's optimizer" else net
     optimizer = torch.optim.Adam(owner.parameters(), lr=0.01)
     target, losses = y, []
     for step in range(100):
-        if case == "labels shuffled each step" or (case == "labels shuffled once" and step == 0):
+        if case == "shuffled each step" or (case == "shuffled once" and step == 0):
             target = y[torch.randperm(64)]
         out = net(x).softmax(dim=1) if case == "softmax too many" else net(x)
         loss = F.cross_entropy(out, target)
@@ -76,11 +78,12 @@ def fit_one_batch(case):
         losses.append(loss.item())
     return losses
 
-# %% one-batch-figure
+# %% one-batch-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots()
-cases = ["labels shuffled each step", "optimizer of another net", "softmax too many", "labels shuffled once", "no bug"]
+cases = ["shuffled each step", "another net's optimizer", "softmax too many"]
+cases += ["shuffled once", "no bug"]
 for case, style in zip(cases, ["-", "--", "-", "-", "-"]):
     ax.plot(fit_one_batch(case), style, label=case)
 ax.set(xlabel="step", ylabel="loss on the one batch")
@@ -112,18 +115,18 @@ each = F.cross_entropy(logits, val_y, reduction="none")  # (321,)
 right = (logits.argmax(dim=1) == val_y).float()  # (321,)
 order = each.argsort()  # the hardest one last
 for name, values in {"loss": each[order], "accuracy": right[order]}.items():
-    batches = [batch.mean() for batch in values.split(64)]  # 5 batches of 64 samples, one of 1
-    print(f"{name}: {values.mean():.3f}, mean of means {torch.stack(batches).mean():.3f}")
+    means = torch.stack([batch.mean() for batch in values.split(64)])  # (6,)
+    print(f"{name}: {values.mean():.3f}, mean of means {means.mean():.3f}")
 
 # %% modes
-both = nn.Sequential(nn.Linear(64, 128), nn.BatchNorm1d(128), nn.Dropout(0.5), nn.Linear(128, 10))
+both = nn.Sequential(nn.BatchNorm1d(64), nn.Dropout(0.5), nn.Linear(64, 10))
 with torch.inference_mode():
     for mode in (True, False):
         both.train(mode)
-        account = both[1].running_mean.clone()
+        mean = both[0].running_mean.clone()
         print("training:", both.training)
         print("  same answer twice: ", torch.equal(both(val_x), both(val_x)))
-        print("  running mean moved:", not torch.equal(account, both[1].running_mean))
+        print("  running mean moved:", not torch.equal(mean, both[0].running_mean))
 
 # %% item
 kept, number = 0.0, 0.0
@@ -135,17 +138,37 @@ print(f"number {number:.3f}")
 print(f"kept   {kept:.3f}, with a graph: {kept.requires_grad}")
 
 # %% clip
+broken = 16 * torch.rand(64, 64)  # noise for pictures, and not divided by 16
+for name, x in {"good": train_x[:64], "broken": broken}.items():
+    net.zero_grad()
+    F.cross_entropy(net(x), train_y[:64]).backward()
+    norm = nn.utils.clip_grad_norm_(net.parameters(), max_norm=1.0)
+    left = nn.utils.get_total_norm([p.grad for p in net.parameters()])
+    print(f"{name:8}norm {norm:5.2f} -> {left:.2f}")
+
+# %% bad-batch
 from copy import deepcopy
 
-broken = 16 * torch.rand(64, 64)  # noise in place of pictures, and never divided by 16
-for max_norm in (float("inf"), 1.0):
-    twin = deepcopy(net)
-    twin.zero_grad()
-    F.cross_entropy(twin(broken), train_y[:64]).backward()
-    norm = nn.utils.clip_grad_norm_(twin.parameters(), max_norm)
-    left = nn.utils.get_total_norm([p.grad for p in twin.parameters()])
-    torch.optim.SGD(twin.parameters(), lr=0.1).step()
-    print(f"norm {norm:.1f} -> {left:.1f}: accuracy {evaluate(twin, val_loader)[1]:.3f}")
+
+def one_bad_batch(kind, max_norm):
+    twin, steps = deepcopy((net, optimizer))  # the six steps' network with its Adam
+    if kind == "SGD":
+        steps = torch.optim.SGD(twin.parameters(), lr=0.1)
+    scores = []
+    good = zip(train_x.split(64), train_y.split(64))  # 16 mini-batches
+    for x, y in [(broken, train_y[:64]), *good]:
+        loss = F.cross_entropy(twin(x), y)
+        steps.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(twin.parameters(), max_norm)
+        steps.step()
+        scores.append(evaluate(twin, val_loader)[1])
+    return f"{scores[0]:.3f} -> {scores[-1]:.3f}"
+
+
+for kind in ("SGD", "Adam"):
+    for max_norm in (float("inf"), 1.0):
+        print(f"{kind:5}max_norm {max_norm:3}: {one_bad_batch(kind, max_norm)}")
 
 # %% accumulation
 def train_once(net, size, every):
@@ -160,9 +183,11 @@ def train_once(net, size, every):
     return net[0].weight
 
 
-normed = nn.Sequential(nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10))
-for name, start in {"plain": make_net(), "batch norm": normed}.items():
-    large, small = train_once(deepcopy(start), 64, 1), train_once(deepcopy(start), 16, 4)
+plain = make_net()
+normed = nn.Sequential(plain[0], nn.BatchNorm1d(256), nn.ReLU(), plain[2])
+for name, start in {"plain": plain, "batch norm": normed}.items():
+    large = train_once(deepcopy(start), 64, 1)
+    small = train_once(deepcopy(start), 16, 4)
     print(name, torch.allclose(large, small, atol=1e-5))
 
 # %% half
@@ -202,7 +227,9 @@ from tqdm import tqdm
 def fit(net, optimizer, train_loader, val_loader, epochs=100, patience=5):
     device = next(net.parameters()).device
     history, lowest = [], float("inf")
-    for epoch in (bar := tqdm(range(epochs), leave=False)):
+    best_epoch, best = -1, deepcopy(net.state_dict())  # before the first epoch
+    bar = tqdm(range(epochs), leave=False)
+    for epoch in bar:
         net.train()
         total, seen = 0.0, 0
         for x, y in train_loader:
@@ -218,7 +245,8 @@ def fit(net, optimizer, train_loader, val_loader, epochs=100, patience=5):
         history.append((total / seen, val_loss, val_accuracy))
         bar.set_postfix(train=total / seen, val=val_loss, accuracy=val_accuracy)
         if val_loss < lowest:
-            lowest, best_epoch, best = val_loss, epoch, deepcopy(net.state_dict())
+            lowest = val_loss
+            best_epoch, best = epoch, deepcopy(net.state_dict())
         elif epoch - best_epoch >= patience:
             break
     net.load_state_dict(best)
@@ -226,30 +254,48 @@ def fit(net, optimizer, train_loader, val_loader, epochs=100, patience=5):
 
 # %% use
 torch.manual_seed(0)  # the GPU cell above draws random numbers, if you have run it
-device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-net = make_net().to(device)
-history = fit(net, torch.optim.Adam(net.parameters(), lr=0.003), train_loader, val_loader)
+device = torch.accelerator.current_accelerator(check_available=True)
+net = make_net().to(device or "cpu")
+optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
+history = fit(net, optimizer, train_loader, val_loader)
 
 test_loader = DataLoader(TensorDataset(test_x, test_y), batch_size=64)
 print(f"{len(history)} epochs, test accuracy {evaluate(net, test_loader)[1]:.3f}")
 
+# %% nan
+holed_x = train_x.clone()
+holed_x[0, 0] = float("nan")  # one missing number out of 64 000
+holed_set = TensorDataset(holed_x, train_y)
+holed_loader = DataLoader(holed_set, batch_size=64, shuffle=True)
+
+net = make_net()
+start = deepcopy(net.state_dict())
+optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
+history = fit(net, optimizer, holed_loader, val_loader)
+print("validation losses:", [val_loss for _, val_loss, _ in history])
+print("weights as before:", torch.equal(net[0].weight, start["0.weight"]))
+
 # %% noisy
 noisy_y = train_y[:600].clone()
-noisy_y[::5] = (noisy_y[::5] + torch.randint(1, 10, (120,))) % 10  # every fifth label is now wrong
-noisy_loader = DataLoader(TensorDataset(train_x[:600], noisy_y), batch_size=64, shuffle=True)
+shift = torch.randint(1, 10, (120,))
+noisy_y[::5] = (noisy_y[::5] + shift) % 10  # every fifth label is now wrong
+noisy_set = TensorDataset(train_x[:600], noisy_y)
+noisy_loader = DataLoader(noisy_set, batch_size=64, shuffle=True)
 
-net = make_net().to(device)
-history = fit(net, torch.optim.Adam(net.parameters(), lr=0.01), noisy_loader, val_loader, epochs=40, patience=40)
+net = make_net()
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+history = fit(net, optimizer, noisy_loader, val_loader, epochs=40, patience=40)
 print("last epoch: loss {1:.3f}, accuracy {2:.3f}".format(*history[-1]))
 print("best epoch: loss {:.3f}, accuracy {:.3f}".format(*evaluate(net, val_loader)))
 
-# %% curves
+# %% curves tags=["fold"]
 train_losses, val_losses, _ = zip(*history)
 
 fig, ax = plt.subplots()
 ax.plot(train_losses, label="training")
 ax.plot(val_losses, label="validation")
-ax.plot(val_losses.index(min(val_losses)), min(val_losses), "o", color="C1", label="lowest")
+lowest = min(val_losses)
+ax.plot(val_losses.index(lowest), lowest, "o", color="C1", label="lowest")
 ax.set(xlabel="epoch", ylabel="loss")
 ax.legend()
 plt.show()

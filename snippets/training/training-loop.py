@@ -1,6 +1,6 @@
 # The cells of the chapter training/training-loop.
 
-# %% data
+# %% data tags=["fold"]
 import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits

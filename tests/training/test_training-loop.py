@@ -112,7 +112,7 @@ def functions(chapter):
                    en="The 1797 handwritten digits again, each 8 × 8 laid out as 64 numbers.")
 @pytest.mark.claim(zh="打乱，分成三份：1000 个训练，321 个验证，476 个考试。",
                    en="They are shuffled and cut in three: 1000 to train on, 321 to validate, 476 for the exam.")
-@pytest.mark.claim(zh="321 是故意选的，[后面](#counting)要紧：", en="The number 321 is chosen on purpose, and comes to matter [below](#counting):")
+@pytest.mark.claim(zh="321 是故意选的，[后面](#counting)用得上：", en="The number 321 is chosen on purpose, and comes to matter [below](#counting):")
 @pytest.mark.claim(zh="321 = 5 × 64 + 1，最后一批只有一个样本。", en="321 = 5 × 64 + 1 leaves one sample for it.")
 def test_the_data_are_the_digits_in_three_parts_without_overlap(chapter):
     names, digits = chapter["data"].names, load_digits()
@@ -437,7 +437,7 @@ def test_the_optimizer_of_another_net(chapter):
                    en="So this tests the loop, not the data; for those there is the validation set.")
 @pytest.mark.claim(zh="64 个样本，近两万个参数，足够把它们背熟，损失应当掉到 0 附近。",
                    en="For 64 samples there are nearly twenty thousand parameters, enough to learn them by heart, and the loss should go to 0.")
-@pytest.mark.claim(zh="下面故意犯四种错：", en="Here are four bugs, made on purpose:")
+@pytest.mark.claim(zh="下面故意犯四种错：", en="Here are four, made on purpose:")
 def test_the_network_learns_wrong_labels_by_heart(chapter):
     names = chapter["data"].names
     net, target = bug(chapter, "shuffled once", result="(net, target)")
@@ -455,8 +455,8 @@ def test_the_network_learns_wrong_labels_by_heart(chapter):
 # ---- counting --------------------------------------------------------------------------------
 
 
-@pytest.mark.claim(zh="一轮有许多小批量，怎样合成一个数？损失和对的个数，都按样本加起来，最后除以样本数：",
-                   en="To make one number, add up losses and hits over the samples, and divide by the number of samples at the end:")
+@pytest.mark.claim(zh="一轮有许多小批量，要合成一个数，就把损失和对的个数都按样本加起来，最后除以样本数：",
+                   en="To make one number of an epoch’s mini-batches, add up losses and hits over the samples, and divide by the number of samples at the end:")
 def test_evaluate_counts_over_samples(chapter):
     names = chapter["evaluate"].names
     each, hits = losses_and_hits(names["net"], names["val_x"], names["val_y"])
@@ -538,10 +538,9 @@ def seen_by_evaluate(chapter):
     return set(seen), twice[0] == twice[1], torch.equal(mean, net[1].running_mean)
 
 
-@pytest.mark.claim(zh="`evaluate` 里有两个开关。", en="There are two in `evaluate`.")
 @pytest.mark.claim(
-    zh="`net.eval()` 让 dropout 和批归一化进入[评估模式](../networks/module-practice.md#modes)；`inference_mode()` 让 autograd 别做记录。",
-    en="`net.eval()` puts dropout and batch normalisation into [evaluation mode](../networks/module-practice.md#modes); "
+    zh="`evaluate` 里就有这两个：`net.eval()` 让 dropout 和批归一化进入[评估模式](../networks/module-practice.md#modes)；`inference_mode()` 让 autograd 别做记录。",
+    en="There are two in `evaluate`: `net.eval()` puts dropout and batch normalisation into [evaluation mode](../networks/module-practice.md#modes); "
        "`inference_mode()` tells autograd to keep no record.")
 @pytest.mark.claim(zh="所以每轮开头写 `net.train()`，验证之前写 `net.eval()`。",
                    en="So begin each epoch with `net.train()`, and validation with `net.eval()`.")
@@ -702,8 +701,9 @@ def after_a_bad_batch(chapter, kind, max_norm, restore=False, broken=None):
     return right, state, moved
 
 
-@pytest.mark.claim(zh="先拿坏的那批走一步，再用 16 个好的小批量练一轮；原先验证集的准确率是 0.919：",
-                   en="Here is one step on the broken batch, then an epoch of 16 good ones; the accuracy in validation was 0.919 before:")
+@pytest.mark.claim(zh="先拿坏的那批走一步，看验证集的准确率，再用 16 个好的小批量练一轮，成绩写在箭头后面；原先是 0.919：",
+                   en="Here is the accuracy in validation after one step on the broken batch, and, behind the arrow, after an epoch of 16 good ones; "
+                      "it was 0.919 before:")
 @pytest.mark.claim(zh="不限（`inf`），一步下去只认得三分之一；限了，坏批次伤不着它。",
                    en="Without it (`inf`) one step leaves a network that reads only a third; with it, the broken batch does no harm.")
 @pytest.mark.claim(zh="一批坏数据，就能毁掉训练好的网络。", en="One bad batch can ruin a trained network.")

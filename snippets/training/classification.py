@@ -11,7 +11,7 @@ train_x, val_x, test_x = x.split([200, 500, 2000])  # make_moons has shuffled th
 train_y, val_y, test_y = y.split([200, 500, 2000])
 print(train_x.shape, train_y.bincount(), train_y.dtype)
 
-# %% moons-figure
+# %% moons-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 
@@ -106,7 +106,7 @@ for step in (0, 5, 10, 15, 20, 30, 40, 60, 80, 100):
 print(f"train {accuracy(mlp, train_x, train_y):.3f}")
 print(f"test  {accuracy(mlp, test_x, test_y):.3f}")
 
-# %% shading
+# %% shading tags=["fold"]
 xs, ys = torch.linspace(-2, 3, 61), torch.linspace(-1.7, 2, 46)
 places = torch.cartesian_prod(ys, xs).flip(1)  # (2806, 2): a grid, row by row
 colors = [("C0", 0.45), ("C0", 0.28), ("C0", 0.12),
@@ -126,7 +126,7 @@ for ax, net in zip(axes, [line, mlp]):
     shade(ax, net)
 plt.show()
 
-# %% animate
+# %% animate tags=["fold"]
 from IPython.display import SVG
 from matplotlib.figure import Figure
 
@@ -268,7 +268,7 @@ loss, loss_after = F.cross_entropy(logits, test_y), F.cross_entropy(scaled, test
 print(f"test loss {loss:.3f} -> {loss_after:.3f}")
 print("the same answers:", torch.equal(logits.argmax(dim=1), scaled.argmax(dim=1)))
 
-# %% reliability
+# %% reliability tags=["fold"]
 fig, ax = plt.subplots()
 ax.plot([0.5, 1], [0.5, 1], color="C5", ls=":", label="perfectly calibrated")
 tuned = f"T = {T.item():.1f}"

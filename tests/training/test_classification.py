@@ -87,7 +87,7 @@ def separable(x, y):
 @pytest.mark.claim(zh="噪声让两弯月牙叠在一起。", en="Noise makes the moons overlap.")
 def test_no_line_parts_the_moons_even_without_noise(chapter):
     clean, y = make_moons(200, noise=None, random_state=0)
-    assert not separable(clean, y) and separable(clean[:, 1:] * [[1, 1]], clean[:, 1] > 0.5)  # the method sees what a line can part
+    assert not separable(clean, y) and separable(clean, clean[:, 1] > 0.5)  # the method sees what a line can part
     names = chapter["moons"].names
     assert not separable(names["train_x"].double().numpy(), names["train_y"].numpy())
 
@@ -187,7 +187,6 @@ def test_logits_softmax_argmax_by_numpy(chapter):
     names = chapter["scores"].names
     torch.manual_seed(0)
     net = nn.Linear(2, 2)  # as it is made
-    assert torch.equal(net.weight, names["line"].weight) and torch.equal(net.bias, names["line"].bias) or chapter["fit"].names["line"] is names["line"]
     logits = by_numpy(net, names["train_x"])
     chances = softmax(logits)
     assert names["logits"].shape == (200, 2) and np.allclose(names["logits"], logits, atol=1e-5)
@@ -369,10 +368,9 @@ def test_no_straight_line_gets_much_past_85_percent(chapter):
     assert count == 180 * 2000 == 360_000 and abs(names["best"] - best) <= 1 and found == pytest.approx(best / 2000, abs=1e-3)
     assert 0.85 <= found < 0.855 and best_line(x, y, np.arange(0, 180, 0.25)) < 0.855 * 2000  # between the degrees, too
     assert names["best"] >= 2000 * share_right(names["line"], x, names["test_y"])
-    for extra in (0, 2000):  # and training longer does not help
-        line = deepcopy(names["line"])
-        names["fit"](line, torch.optim.Adam(line.parameters(), lr=0.05), names["train_x"], names["train_y"], extra // 4)
-        assert share_right(line, x, names["test_y"]) <= found
+    line = deepcopy(names["line"])  # and training longer does not help
+    names["fit"](line, torch.optim.Adam(line.parameters(), lr=0.05), names["train_x"], names["train_y"], 500)
+    assert share_right(line, x, names["test_y"]) < found
     assert right_at(chapter, 40, 700) == names["right_at_each_cut"](names["test_y"][torch.tensor(x @ direction(40)).argsort()])[699]
 
 
@@ -400,10 +398,10 @@ def test_the_mlp_and_its_ten_snapshots(chapter):
     assert list(names["snapshots"]) == [0, 5, 10, 15, 20, 30, 40, 60, 80, 100] and len(names["snapshots"]) == 10
     weights = [net[0].weight for net in names["snapshots"].values()]
     assert all(not torch.equal(a, b) for a, b in zip(weights, weights[1:])) and torch.equal(weights[-1], names["mlp"][0].weight)
-    same = names["snapshots"][80]  # without deepcopy, it would have gone on changing
-    kept, again = same, deepcopy(same)
-    names["fit"](again, torch.optim.Adam(again.parameters(), lr=0.01), names["train_x"], names["train_y"], 1)
-    assert kept is same and not torch.equal(again[0].weight, same[0].weight)
+    net = deepcopy(names["snapshots"][80])
+    name, copy = net, deepcopy(net)  # another name for it changes with it, a copy does not
+    names["fit"](net, torch.optim.Adam(net.parameters(), lr=0.01), names["train_x"], names["train_y"], 1)
+    assert torch.equal(name[0].weight, net[0].weight) and not torch.equal(copy[0].weight, net[0].weight)
     again = deepcopy(names["snapshots"][0])
     optimizer = torch.optim.Adam(again.parameters(), lr=0.01)
     for _ in range(100):  # in one go
@@ -779,7 +777,6 @@ def test_one_temperature_is_learnt_on_the_validation_set(chapter):
     assert on_train < 1 and softmax(val / on_train).max(axis=1).mean() > softmax(val).max(axis=1).mean()
     for key, value in chapter["ece"].names["wide"].state_dict().items():
         assert torch.equal(value, names["wide"].state_dict()[key])
-    assert all(parameter.grad is None or parameter is not names["T"] for parameter in names["wide"].parameters()) and not isinstance(lambda z: z, nn.Module)
     T = torch.ones(1, requires_grad=True)  # a function that divides, and no module
     names["fit"](lambda z: z / T, torch.optim.Adam([T], lr=0.3), names["val_logits"], names["val_y"], 400)
     assert T.item() == pytest.approx(names["T"].item(), abs=1e-3)
@@ -846,7 +843,7 @@ def test_far_from_the_data_the_gap_grows_in_a_straight_line(chapter):
     for near, far in zip(rows, rows[1:]):
         assert 9 < abs(far[1] / near[1]) < 11  # ten times as far, about ten times the gap
     assert all(row[2] == 1 for row in rows[1:]) and rows[0][2] < 1
-    points = np.concatenate([names["x"].numpy() if name == "x" else names[f"{name}_x"].numpy() for name in ("train", "val", "test")])
+    points = np.concatenate([names[f"{part}_x"].numpy() for part in ("train", "val", "test")])
     assert np.hypot(*(points - start).T).max() < 5  # there are no data at a distance of 10
     for net in (names["mlp"], names["wide"]):
         bends = [np.abs(np.diff(by_numpy(net, start + np.linspace(low, high, 60)[:, None] * step), n=2, axis=0)).max() for low, high in ((0, 3), (1000, 1003))]
@@ -891,10 +888,6 @@ def test_irises_take_4_in_and_3_out_and_the_same_functions(chapter):
     two_in = nn.Sequential(*[deepcopy(layer) for layer in names["mlp"][:-1]], nn.Linear(16, 3))
     names["fit"](two_in, torch.optim.Adam(two_in.parameters(), lr=0.01), names["flowers"][:100, :2], names["species"][:100], 2)
     assert two_in(names["flowers"][:5, :2]).shape == (5, 3)
-    again = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-    torch.manual_seed(0)
-    names["fit"](again, torch.optim.Adam(again.parameters(), lr=0.01), names["flowers"][100:], names["species"][100:], 1)  # the exam was kept apart
-    assert share_right(names["net"], names["flowers"][:100], names["species"][:100]) > 0.95
 
 
 # ---- common errors ---------------------------------------------------------------------------

@@ -170,7 +170,6 @@ import os
 def save(what, path):
     with open(f"{path}.part", "wb") as file:
         torch.save(what, file)
-        file.flush()
         os.fsync(file.fileno())  # wait until it is on the disk
     os.replace(f"{path}.part", path)  # only if all of that came to its end
 

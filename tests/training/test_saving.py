@@ -365,7 +365,7 @@ def test_other_random_states_pass_weights_only():
 # ---- resuming --------------------------------------------------------------------------------
 
 
-@pytest.mark.claim(zh="一口气跑 6 轮；跑 3 轮，存盘，全换成新的，再跑 3 轮。", en="Six epochs at a stretch, against three, a file, and three more in new objects:")
+@pytest.mark.claim(zh="一边一口气跑 6 轮，一边跑 3 轮，存盘，全换成新的，再跑 3 轮：", en="Six epochs at a stretch, against three, a file, and three more in new objects:")
 @pytest.mark.claim(zh="比的是 `==`：72 个损失，每一位都相同。", en="The comparison is `==`: all 72 losses agree to the last bit.")
 @pytest.mark.claim(zh="这就是**断点续训**（exact resume）。", en="That is an **exact resume**.")
 def test_the_resumed_run_is_the_same_to_the_last_bit(chapter):
@@ -1069,14 +1069,14 @@ def test_a_prefix_can_be_removed(chapter):
                    en="`failed locating file data.pkl` | saving failed, or it is an exported `.pt2` | use the one before, or `torch.export.load`")
 def test_files_without_end_and_files_that_are_no_checkpoints(chapter, tmp_path):
     assert isinstance(chapter["cut-error"].error, RuntimeError) and "failed finding central directory" in str(chapter["cut-error"].error)
-    whole, part = written({"a": torch.ones(9000)}), tmp_path / "a.pt"
+    whole, part = written({"a": torch.ones(90_000)}), tmp_path / "a.pt"
     assert zipfile.is_zipfile(io.BytesIO(whole)) and whole.rindex(b"PK\x05\x06") > len(whole) - 30  # the end of a zip's directory
     for length in (len(whole) // 2, len(whole) - 30):
         part.write_bytes(whole[:length])
         with pytest.raises(RuntimeError, match="failed finding central directory"):
             torch.load(part)
     part.write_bytes(whole)
-    assert torch.load(part)["a"].sum() == 9000
+    assert torch.load(part)["a"].sum() == 90_000
     path = tmp_path / "a.pt2"
     torch.export.save(torch.export.export(nn.Linear(2, 1), (torch.ones(1, 2),)), path)
     with pytest.raises(RuntimeError, match="failed locating file data.pkl"):

@@ -58,7 +58,7 @@ for start in (4.0, 5.0, 3.0):
 
 y
 
-# %% chains-figure
+# %% chains-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 signs = {

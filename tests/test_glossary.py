@@ -18,9 +18,10 @@ TERMS = read_glossary(PROJECT)
 
 
 def test_every_finished_chapter_introduces_terms():
+    """A page of the appendix that runs code is there to look things up, and need not."""
     homes = {term["chapter"] for term in TERMS}
     assert homes <= set(PROJECT.chapters())
-    assert homes >= set(PROJECT.chapters())
+    assert homes >= {stem for stem in PROJECT.chapters() if not stem.startswith("appendix/")}
 
 
 @pytest.mark.parametrize("stem", PROJECT.stems())

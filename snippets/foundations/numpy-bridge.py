@@ -11,10 +11,11 @@ print(type(digits.target), digits.target.shape, digits.target.dtype)
 import numpy as np
 import torch
 
-public = [name for name in np.__all__ if name[0].islower()]
-functions = [name for name in public if callable(getattr(np, name)) and not isinstance(getattr(np, name), type)]
-shared_names = [name for name in functions if hasattr(torch, name)]
-print(len(functions), "functions in NumPy,", len(shared_names), "of these names in torch")
+names = [name for name in np.__all__ if name[0].islower()]
+names = [name for name in names if not isinstance(getattr(np, name), type)]
+functions = [name for name in names if callable(getattr(np, name))]
+common = [name for name in functions if hasattr(torch, name)]
+print(len(functions), "functions in NumPy,", len(common), "of these names in torch")
 
 # %% there-and-back
 a = np.array([1.0, 2.0, 3.0, 4.0, 5.0])  # (5,)
@@ -39,20 +40,23 @@ a[2] = 300
 print("x", x)
 print("c", c)
 
-# %% shared-figure
+# %% shared-figure tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots()
-for row, values, color in ((3, a, "C0"), (0, c, "C1")):
+for row, values, usual in ((3, a, "C0"), (0, c, "C1")):
     for place, value in enumerate(values):
-        changed = value != c[place]
-        ax.add_patch(plt.Rectangle((place, row), 0.94, 0.94, color="C4" if changed else color, alpha=0.45 if changed else 0.25))
+        color, alpha = ("C4", 0.45) if value != c[place] else (usual, 0.25)
+        box = plt.Rectangle((place, row), 0.94, 0.94, color=color, alpha=alpha)
+        ax.add_patch(box)
         ax.text(place + 0.47, row + 0.45, f"{value:g}", ha="center", va="center")
-names = [("a", "NumPy array", 3.47, 4.6), ("x = from_numpy(a)", "tensor", 3.47, 3.47), ("back = x.numpy()", "NumPy array", 3.47, 2.34),
-         ("c = torch.tensor(a)", "tensor", 0.47, 0.47)]
-for name, kind, strip, height in names:
-    ax.text(-1.5, height, f"{name}\n{kind}", ha="right", va="center")
-    ax.annotate("", (-0.1, strip), (-1.35, height), arrowprops={"arrowstyle": "->", "color": "C2"})
+labels = [("a\nNumPy array", 3.47, 4.6), ("x = from_numpy(a)\ntensor", 3.47, 3.47),
+          ("back = x.numpy()\nNumPy array", 3.47, 2.34),
+          ("c = torch.tensor(a)\ntensor", 0.47, 0.47)]
+for label, strip, height in labels:
+    ax.text(-1.5, height, label, ha="right", va="center")
+    arrow = {"arrowstyle": "->", "color": "C2"}
+    ax.annotate("", (-0.1, strip), (-1.35, height), arrowprops=arrow)
 ax.text(5.15, 3.47, "shared", va="center")
 ax.text(5.15, 0.47, "its own", va="center")
 ax.set(xlim=(-4.9, 6.3), ylim=(-0.4, 5.3), aspect="equal")
@@ -87,18 +91,19 @@ print("safe ", *safe)
 
 # %% who-shares
 a = np.array([1.0, 2.0, 3.0])  # (3,), float64
+x = torch.from_numpy(a)
 ways = {
-    "torch.from_numpy(a)": torch.from_numpy(a),
+    "torch.from_numpy(a)": x,
     "torch.as_tensor(a)": torch.as_tensor(a),
-    "torch.as_tensor(a, dtype=torch.float32)": torch.as_tensor(a, dtype=torch.float32),
+    "torch.as_tensor(a, dtype=torch.int64)": torch.as_tensor(a, dtype=torch.int64),
     "torch.tensor(a)": torch.tensor(a),
-    "torch.from_numpy(a).clone()": torch.from_numpy(a).clone(),
+    "x.clone()": x.clone(),
     "torch.from_numpy(a.copy())": torch.from_numpy(a.copy()),
-    "torch.from_numpy(a).float()": torch.from_numpy(a).float(),
-    "torch.from_numpy(a).double()": torch.from_numpy(a).double(),
+    "x.float()": x.float(),
+    "x.double()": x.double(),
 }
 for way, t in ways.items():
-    print(f"{way:40}", "shares" if np.shares_memory(a, t.numpy()) else "copies")
+    print(f"{way:38}", "shares" if np.shares_memory(a, t.numpy()) else "copies")
 
 # %% same-dtype
 for name in ("float16", "float32", "float64", "uint8", "int32", "int64", "bool"):
@@ -134,48 +139,34 @@ print("writeable:", photo.flags.writeable)
 torch.from_numpy(photo).shape
 
 # %% photo-tensor
-picture = torch.tensor(photo).permute(2, 0, 1) / 255  # (427, 640, 3) -> (3, 427, 640)
+picture = torch.tensor(photo).permute(2, 0, 1) / 255  # (3, 427, 640)
 print(picture.shape, picture.dtype, picture.min().item(), picture.max().item())
 again = picture.permute(1, 2, 0).numpy()  # (427, 640, 3), ready for matplotlib
-print(again.shape, np.allclose(again * 255, photo))
+print(again.shape, np.array_equal((again * 255).round(), photo))
 
 # %% photo-figure
 fig, axes = plt.subplots(2, 2)
 axes[0, 0].imshow(again)  # (427, 640, 3)
 for ax, channel in zip(axes.flat[1:], picture):  # (427, 640) each
     ax.imshow(channel.numpy(), cmap="gray", vmin=0, vmax=1)
-for ax, title in zip(axes.flat, ["again", "picture[0]: red", "picture[1]: green", "picture[2]: blue"]):
+titles = ["again", "picture[0]: red", "picture[1]: green", "picture[2]: blue"]
+for ax, title in zip(axes.flat, titles):
     ax.set_title(title)
     ax.axis("off")
 plt.show()
 
-# %% side-by-side
-numbers = {
-    "a": [[3.0, -1.0, 2.0], [0.5, 4.0, -2.0]],  # (2, 3)
-    "b": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],  # (2, 3)
-    "v": [2.0, 3.0, 2.0],  # (3,)
-    "w": [4.0, 0.5, 1.0],  # (3,)
-}
-arrays = {"np": np} | {name: np.array(rows, dtype=np.float32) for name, rows in numbers.items()}
-tensors = {"torch": torch} | {name: torch.tensor(rows) for name, rows in numbers.items()}
-
-for left, right in [("np.sin(a)", "torch.sin(a)"),
-                    ("a.mean(axis=0)", "a.mean(dim=0)"),
-                    ("np.concatenate([a, b])", "torch.cat([a, b])")]:
-    array, tensor = eval(left, arrays), eval(right, tensors)  # run the text as code
-    print(f"{left:24}{right:20}", np.allclose(array, tensor.numpy()))
-
 # %% axis
-t = torch.tensor(numbers["b"])  # (2, 3)
+t = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])  # (2, 3)
 print(t.sum(dim=1, keepdim=True))
 print(t.sum(axis=1, keepdims=True))
 
 # %% quiet
 a = np.array([1.0, 2.0, 3.0, 4.0])  # (4,)
 t = torch.from_numpy(a)
-print("std   ", np.std(a), torch.std(t))
-print("median", np.median(a), torch.median(t))
-print("repeat", a.repeat(2), t.repeat(2))
+print("std   ", np.std(a), torch.std(t).item())
+print("median", np.median(a), torch.median(t).item())
+print("repeat", a.repeat(2))
+print("      ", t.repeat(2).numpy())
 print("split ", len(np.split(a, 4)), "parts;", len(torch.split(t, 4)), "part")
 
 # %% std
@@ -196,6 +187,9 @@ torch.dot(torch.from_numpy(m), torch.from_numpy(m))
 
 # %% mix-sin tags=["warns"]
 np.sin(t)
+
+# %% mix-tensor-plus tags=["warns"]
+t + a
 
 # %% mix-plus tags=["raises-exception"]
 a + t
@@ -222,7 +216,8 @@ from sklearn.metrics import accuracy_score
 
 y = torch.from_numpy(digits.target)  # (1797,)
 train_X, train_y, test_X = X[:1500], y[:1500], X[1500:]
-means = torch.stack([train_X[train_y == k].mean(dim=0) for k in range(10)])  # (10, 64)
+averages = [train_X[train_y == k].mean(dim=0) for k in range(10)]  # (64,) each
+means = torch.stack(averages)  # (10, 64)
 guess = torch.cdist(test_X, means).argmin(dim=1)  # (297,)
 print(f"{accuracy_score(digits.target[1500:], guess.numpy()):.2f}")
 

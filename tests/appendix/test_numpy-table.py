@@ -63,6 +63,7 @@ def test_every_row_gives_the_same_in_numpy_and_in_torch(chapter):
             agree(left.strip("`"), right.strip("`"), dtypes=TWO_FLOATS if "`float64`" in note and "`float32`" in note else None)
 
 
+@pytest.mark.ledger("n1-14")
 @pytest.mark.claim(zh="左栏里 a、b、v、w 是数组，右栏里是装着同样数字的张量，两边都是 float32：",
                    en="On the left, a, b, v and w are arrays; on the right, they are tensors with the same numbers, all of them float32:")
 @pytest.mark.claim(zh="让 Python 把左右两格当作代码各跑一遍，再比较结果。",

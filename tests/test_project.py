@@ -13,6 +13,8 @@ from press.cells import run_python
 from press.check import check, check_chapter
 from press.ledger import check_ledger, open_rows, read_ledger
 from press.project import Project
+from press.tags import folded
+from press.weave import reading_minutes
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = Project(ROOT, read_once=True)
@@ -93,6 +95,34 @@ def test_chinese_prose_uses_full_width_punctuation():
         for line, text in page.prose_lines():
             bare = re.sub(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)", "", text)
             assert not (found := re.search(r"[\u4e00-\u9fff][,;:?!]+[\u4e00-\u9fff]", bare)), f"{page.where}:{line}: {found[0]}"
+
+
+# --- easy to read ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stem", PROJECT.chapters())
+def test_no_chapter_takes_more_than_40_minutes(stem):
+    assert reading_minutes(PROJECT, stem) <= 40, "cut the chapter, split it, or fold what only draws or prepares"
+
+
+def drawing(source):
+    """(lines of a cell that are not blank, how many of them have to do with a figure)"""
+    lines = [line for line in source.splitlines() if line.strip()]
+    return len(lines), sum(bool(re.search(r"\b(ax|axes|fig|figure|plt)\b", line)) for line in lines)
+
+
+def test_what_is_a_line_that_draws():
+    assert drawing("fig, ax = plt.subplots()\n\nax.plot(x)\nfor axis in axes.flat:\n    axis.set_axis_off()\nmax(relax)\n") == (5, 3)
+
+
+@pytest.mark.parametrize("stem", PROJECT.chapters())
+def test_long_cells_that_mostly_draw_are_folded(stem):
+    found = []
+    for cell in PROJECT.cells(stem).values():
+        lines, draw = drawing(cell.source)
+        if lines > 15 and draw > lines / 2 and not folded(cell.tags):
+            found.append(f"snippets/{cell.path}:{cell.line}: {cell.name} has {lines} lines, {draw} of which draw: tag it fold, or make it shorter")
+    assert not found, "\n".join(found)
 
 
 # --- the code itself -------------------------------------------------------------------------------------------------

@@ -296,3 +296,19 @@ def test_label_of_outputs_lies_on_no_text(open_page, address, language, width):
         assert page.locator(".output-label").count()
         found[stem] = page.evaluate(UNDER_THE_LABEL)
     assert not any(found.values()), found
+
+
+SCROLLED = """() => [...document.querySelectorAll('.md-content :is(pre, pre > code, .outputs, .out)')].filter(it => it.scrollWidth > it.clientWidth && it.clientWidth).map(it => {
+    const outputs = it.closest('.outputs'), cell = it.closest('[id^=cell-]')
+    return `${outputs ? `output of ${outputs.dataset.cell}` : cell ? cell.id : it.textContent.slice(0, 40)}, by ${it.scrollWidth - it.clientWidth} px`
+})"""
+
+
+@pytest.mark.parametrize("language", PROJECT.languages)
+def test_no_code_and_no_output_scrolls_sideways(open_page, address, language):
+    page, found = open_page(f"{language}/"), {}
+    for stem in PROJECT.chapters():
+        page.goto(f"{address}{language}/{page_address(stem)}", wait_until="load")
+        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        found[stem] = sorted(set(page.evaluate(SCROLLED)))
+    assert not any(found.values()), "\n".join(f"{stem}: {'; '.join(where)}" for stem, where in found.items() if where)

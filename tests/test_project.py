@@ -105,6 +105,15 @@ def test_no_chapter_takes_more_than_40_minutes(stem):
     assert reading_minutes(PROJECT, stem) <= 40, "cut the chapter, split it, or fold what only draws or prepares"
 
 
+def test_snippets_are_at_most_84_columns_wide():
+    """ruff, which `make test` runs, looks at Python; here are the shell lines."""
+    rules = tomllib.loads((ROOT / "snippets/ruff.toml").read_text(encoding="utf-8"))
+    assert rules["line-length"] == 84 and "E501" in rules["lint"]["extend-select"] and "E501" not in rules["lint"]["ignore"]
+    for path in PROJECT.snippets.rglob("*.sh"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            assert len(line) <= 84, f"{PROJECT.path(path)}:{number} has {len(line)} columns"
+
+
 def drawing(source):
     """(lines of a cell that are not blank, how many of them have to do with a figure)"""
     lines = [line for line in source.splitlines() if line.strip()]

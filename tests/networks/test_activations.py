@@ -900,9 +900,8 @@ def test_what_the_networks_of_torchvision_use(chapter):
 @pytest.mark.claim(zh="语言模型 | 带门的 SiLU（SwiGLU） | 和 Llama、Qwen3 一样", en="language models | SiLU with a gate (SwiGLU) | as in Llama and Qwen3")
 @pytest.mark.claim(zh="看图的 Transformer | GELU | 和 ViT 一样", en="Transformers for pictures | GELU | as in ViT")
 def test_what_transformers_use(chapter):
-    stem = "networks/activations"
-    assert fact(stem, "llama activation") == fact(stem, "qwen3 activation") == "silu" and F.silu.__name__ == "silu"
-    assert fact(stem, "gated layer") == ["Llama", "Qwen3"] and fact(stem, "swiglu") == "SwiGLU"
+    assert fact("networks/activations", "llama activation") == fact("networks/activations", "qwen3 activation") == "silu" and F.silu.__name__ == "silu"
+    assert fact("networks/activations", "gated layer") == ["Llama", "Qwen3"] and fact("networks/activations", "swiglu") == "SwiGLU"
     assert set(found(chapter)["vit_b_16"]) == {"GELU"}
 
 

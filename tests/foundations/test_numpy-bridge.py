@@ -404,7 +404,7 @@ def test_the_photograph_is_a_read_only_array(chapter):
 
 @pytest.mark.claim(zh="过是过了，但有警告。", en="It got across, with a warning.")
 @pytest.mark.claim(zh="张量没有“只读”这回事：过了桥，往那块不许改的内存里写，PyTorch 不会拦，后果没人保证（undefined behavior）。",
-                   en="A tensor has no such thing as read-only: once across, PyTorch will not stop you from writing to memory that must not change, and nobody answers for what happens then (undefined behavior).")
+                   en="A tensor has no such thing as read-only: once across, PyTorch will not stop you from writing to memory that must not change, and nobody answers for what happens then (undefined behaviour).")
 @pytest.mark.claim(zh="治法是用 torch.tensor 复制一份。", en="The cure is a copy, by torch.tensor.")
 @pytest.mark.claim(zh="副本可以随便改，警告也没了：", en="You may change the copy as you like, and the warning is gone:")
 def test_a_tensor_does_not_know_of_read_only(chapter):

@@ -953,7 +953,7 @@ def changed(chapter):
 @pytest.mark.claim(zh="试三种变换：", en="Three changes to try:")
 @pytest.mark.claim(zh="各变五次，每行最左边是原图：", en="Five times each; the leftmost in each row is the original:")
 @pytest.mark.claim(zh="三行六列同一个左箭头。", en="Three rows of six, all made of one arrow to the left.")
-@pytest.mark.claim(zh="从上到下：随机裁剪、颜色抖动、左右翻转。", en="From the top: random crop, color jitter, horizontal flip.")
+@pytest.mark.claim(zh="从上到下：随机裁剪、颜色抖动、左右翻转。", en="From the top: random crop, colour jitter, horizontal flip.")
 def test_the_figure_of_augmentations(chapter, changed):
     assert all(len(row) == 1 + 5 and np.array_equal(row[0], changed.arrow) for row in changed.rows)
     assert changed.titles == ["RandomCrop", "ColorJitter", "RandomHorizontalFlip"]

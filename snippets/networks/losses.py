@@ -33,7 +33,8 @@ def l1(output, target):
 
 def huber(output, target, delta=1.0):
     size = (output - target).abs()
-    return torch.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+    near, far = size**2 / 2, delta * (size - delta / 2)
+    return torch.where(size <= delta, near, far).mean()
 
 
 output = output.detach()
@@ -41,7 +42,7 @@ print(mse(output, target), F.mse_loss(output, target))
 print(l1(output, target), F.l1_loss(output, target))
 print(huber(output, target), F.huber_loss(output, target))
 
-# %% curves
+# %% curves tags=["fold"]
 import matplotlib.pyplot as plt
 
 error = torch.linspace(-3, 3, 121, requires_grad=True)
@@ -49,7 +50,7 @@ functions = {"MSE": F.mse_loss, "L1": F.l1_loss, "Huber": F.huber_loss}
 
 fig, (left, right) = plt.subplots(1, 2)
 for name, function in functions.items():
-    each = function(error, torch.zeros(121), reduction="none")  # (121,): one loss for each error
+    each = function(error, torch.zeros(121), reduction="none")  # (121,)
     (slope,) = torch.autograd.grad(each.sum(), error)
     style = "--" if name == "Huber" else "-"
     left.plot(error.detach(), each.detach(), style, label=name)
@@ -64,13 +65,14 @@ for reduction in ("none", "sum", "mean"):
     print(f"{reduction:5}", F.mse_loss(output, target, reduction=reduction))
 
 # %% outlier
-days = torch.tensor([18.0, 19.0, 19.5, 22.0, 180.0], dtype=torch.float64)  # (5,): the last should be 18.0
-guesses = torch.arange(4000, dtype=torch.float64) / 20  # (4000,): 0.00, 0.05, ..., 199.95
+days = torch.tensor([18.0, 19.0, 19.5, 22.0, 180.0], dtype=torch.float64)  # (5,)
+guesses = torch.arange(4000, dtype=torch.float64) / 20  # (4000,): 0 to 199.95
 
 for name, function in functions.items():
-    losses = torch.stack([function(guess.expand(5), days) for guess in guesses])  # (4000,)
-    print(f"{name:5} {guesses[losses.argmin()].item():.2f}")
-print(f"mean {days.mean().item():.2f}, median {days.median().item():.2f}")
+    losses = [function(guess.expand(5), days) for guess in guesses]  # 4000 numbers
+    best = torch.stack(losses).argmin()
+    print(f"{name:5} {guesses[best]:.2f}")
+print(f"mean {days.mean():.2f}, median {days.median():.2f}")
 
 # %% silent tags=["warns"]
 column = output[:, None]  # (3, 1): what a Linear(..., 1) hands over
@@ -108,9 +110,11 @@ for classes in (2, 10, 1000):
 
 # %% accuracy
 for s in (0.0, 1.0, 2.0):
-    scores = logits + torch.tensor([[s, 0, 0], [0, s, 0]])  # more for the right classes
+    more = torch.tensor([[s, 0, 0], [0, s, 0]])  # (2, 3): for the right classes
+    scores = logits + more
     accuracy = (scores.argmax(dim=1) == label).float().mean()
-    print(f"accuracy {accuracy:.1f}  cross-entropy {F.cross_entropy(scores, label):.4f}")
+    loss = F.cross_entropy(scores, label)
+    print(f"accuracy {accuracy:.1f}  cross-entropy {loss:.4f}")
 
 # %% double-softmax
 z = torch.zeros(1, 10)
@@ -121,7 +125,8 @@ for c in (3, 4):
     for scores in (z, torch.softmax(z, dim=1)):
         loss = F.cross_entropy(scores, torch.tensor([c]))
         (gradient,) = torch.autograd.grad(loss, z)
-        print(f"{c} is right: loss {loss.item():7.4f}, largest gradient {gradient.abs().max():.4f}")
+        largest = gradient.abs().max()
+        print(f"{c} is right: loss {loss:7.4f}, largest gradient {largest:.4f}")
 
 # %% labels
 one_hot = F.one_hot(label, num_classes=3).float()  # (2,) -> (2, 3)
@@ -135,12 +140,37 @@ print(F.cross_entropy(logits, doubtful), -(doubtful * log_p).sum(dim=1).mean())
 # %% int32-error tags=["raises-exception"]
 F.cross_entropy(logits, label.to(torch.int32))
 
+# %% mask-error tags=["raises-exception"]
+scores = torch.zeros(1, 3, 2, 2)  # (1, 3, 2, 2): 1 picture, 3 classes, 2 x 2 pixels
+mask = torch.tensor([[[0, 2], [1, 1]]], dtype=torch.uint8)  # (1, 2, 2)
+F.cross_entropy(scores, mask)
+
 # %% one-hot-error tags=["raises-exception"]
 F.cross_entropy(logits, F.one_hot(label, num_classes=3))
 
 # %% order
 print("MSE          ", F.mse_loss(output, target), F.mse_loss(target, output))
-print("cross-entropy", F.cross_entropy(logits, doubtful), F.cross_entropy(doubtful, logits))
+there, back = F.cross_entropy(logits, doubtful), F.cross_entropy(doubtful, logits)
+print("cross-entropy", there, back)
+
+# %% weight
+weight = torch.tensor([1.0, 3.0, 1.0])  # (3,): one number for each class
+each = F.cross_entropy(logits, label, reduction="none")  # (2,)
+w = weight[label]  # (2,): the weight of each sample's class
+print(F.cross_entropy(logits, label, weight=weight))
+print((w * each).sum() / w.sum())
+
+# %% ignore
+gap = torch.tensor([0, -100])  # (2,): the second sample has no label
+print(F.cross_entropy(logits, gap), each[0])
+print(F.cross_entropy(logits, torch.tensor([0, 255]), ignore_index=255))
+print(F.cross_entropy(logits, torch.tensor([-100, -100])))  # nothing is left
+
+# %% smoothing
+smooth = 0.9 * one_hot + 0.1 / 3  # (2, 3): a tenth is shared among 3 classes
+print(smooth)
+print(F.cross_entropy(logits, smooth))
+print(F.cross_entropy(logits, label, label_smoothing=0.1))
 
 # %% bce
 def bce(p, yes):
@@ -150,17 +180,29 @@ def bce(p, yes):
 z = torch.tensor([1.5, -0.5, 3.0])  # (3,): one logit for each question
 yes = torch.tensor([1.0, 0.0, 0.0])  # (3,): 1 is yes, 0 is no
 p = torch.sigmoid(z)
-print(bce(p, yes), F.binary_cross_entropy(p, yes), F.binary_cross_entropy_with_logits(z, yes))
+print(bce(p, yes))
+print(F.binary_cross_entropy(p, yes))
+print(F.binary_cross_entropy_with_logits(z, yes))
 
 # %% stable
-z = torch.tensor([20.0], requires_grad=True)  # quite sure of yes
+sure = torch.tensor([20.0], requires_grad=True)  # quite sure of yes
 no = torch.tensor([0.0])  # but no was right
-p = torch.sigmoid(z)
+p = torch.sigmoid(sure)
 print("p =", p.item())
 
-for loss in (bce(p, no), F.binary_cross_entropy(p, no), F.binary_cross_entropy_with_logits(z, no)):
-    (gradient,) = torch.autograd.grad(loss, z, retain_graph=True)  # the first two share the sigmoid
-    print(f"loss {loss.item():5.1f}  gradient {gradient.item():.1f}")
+losses = [bce(p, no),
+          F.binary_cross_entropy(p, no),
+          F.binary_cross_entropy_with_logits(sure, no)]
+for loss in losses:
+    (gradient,) = torch.autograd.grad(loss, sure, retain_graph=True)
+    print(f"loss {loss:5.1f}  gradient {gradient.item():.1f}")
+
+# %% pos-weight
+three = torch.tensor(3.0)
+each = F.binary_cross_entropy_with_logits(z, yes, reduction="none")  # (3,)
+print(each)
+print(F.binary_cross_entropy_with_logits(z, yes, pos_weight=three))
+print((3 * each[0] + each[1] + each[2]) / 3)  # only the first is a yes
 
 # %% push
 z = logits.clone().requires_grad_()
@@ -175,4 +217,4 @@ nn.CrossEntropyLoss(logits, label)
 F.cross_entropy(logits, torch.tensor([1, 3]))  # counted from 1
 
 # %% column-error tags=["raises-exception"]
-F.cross_entropy(logits, label[:, None])  # (2, 1)
+F.cross_entropy(logits, label[:, None])  # (2,) -> (2, 1)

@@ -205,6 +205,9 @@ def test_the_figure_shows_the_three_losses_and_their_slopes(chapter):
         assert "error" in ax.get_xlabel() and ax.get_xlim()[0] <= -3 and ax.get_xlim()[1] >= 3
 
 
+@pytest.mark.claim(
+    zh=r"气温、房价这样的数，比较三种损失。误差记作 $e = \text{output} - \text{target}$：",
+    en=r"For numbers such as temperatures, compare three losses, with $e = \text{output} - \text{target}$ for the error:")
 @pytest.mark.claim(zh="MSE：错得越远，推得越狠。", en="MSE pushes harder the further off you are.")
 @pytest.mark.claim(
     zh="L1：错多错少力气都是 1；快到了也不收力，步长固定的话，会在目标两边来回跳。",
@@ -212,7 +215,11 @@ def test_the_figure_shows_the_three_losses_and_their_slopes(chapter):
 @pytest.mark.claim(
     zh="Huber：近处像 MSE，会收力；远处像 L1，力气不再变大。",
     en="Huber eases off near the target as MSE does, and far away pushes no harder, as L1 does.")
-def test_how_hard_each_loss_pushes():
+def test_how_hard_each_loss_pushes(chapter):
+    assert list(chapter["curves"].names["functions"].values()) == [F.mse_loss, F.l1_loss, F.huber_loss]
+    for loss in (F.mse_loss, F.l1_loss, F.huber_loss):  # of output - target, and of nothing else
+        assert loss(torch.tensor(7.0), torch.tensor(4.5)) == loss(torch.tensor(2.5), torch.tensor(0.0)) != loss(torch.tensor(7.0), torch.tensor(0.0))
+
     def push(loss, e):
         x = torch.tensor([e], dtype=torch.float64, requires_grad=True)
         return torch.autograd.grad(loss(x, torch.zeros(1, dtype=torch.float64)), x)[0].abs().item()
@@ -526,8 +533,8 @@ def test_class_labels_are_int64_or_probabilities(chapter):
     zh="反过来，概率必须是小数，`F.one_hot` 给的却是整数，记得 `.float()`：",
     en="Probabilities, the other way round, must be floats, and `F.one_hot` gives integers. Do not forget its `.float()`:")
 @pytest.mark.claim(
-    zh="`int32` 和 `float32` 都不行，要用 `.long()` 换：",
-    en="Neither `int32` nor `float32` will do; `.long()` mends that:")
+    zh="编号用 `int64`：`int32` 和 `float32` 都不行，要用 `.long()` 换：",
+    en="Make indices `int64`: neither `int32` nor `float32` will do, and `.long()` mends that:")
 def test_indices_one_hot_rows_and_probabilities(chapter):
     names = chapter["labels"].names
     logits, label = names["logits"], names["label"]

@@ -214,7 +214,8 @@ print((torch.softmax(logits, dim=1) - one_hot) / 2)  # 2 samples
 nn.CrossEntropyLoss(logits, label)
 
 # %% bounds-error tags=["raises-exception"]
-F.cross_entropy(logits, torch.tensor([1, 3]))  # counted from 1
+from_one = torch.tensor([1, 3])  # (2,): counted from 1
+F.cross_entropy(logits, from_one)
 
 # %% column-error tags=["raises-exception"]
 F.cross_entropy(logits, label[:, None])  # (2,) -> (2, 1)

@@ -30,7 +30,7 @@ from torch import nn
 
 torch.manual_seed(0)
 digits = load_digits()
-images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16  # (1797, 1, 8, 8)
+images = torch.tensor(digits.images).float()[:, None] / 16  # (1797, 1, 8, 8)
 labels = torch.tensor(digits.target)
 order = torch.randperm(1797)
 train_x, train_y = images[order[:1500]], labels[order[:1500]]
@@ -45,14 +45,26 @@ class Net(nn.Module):
         self.fc2 = nn.Linear(32, 10)
 
     def forward(self, x):  # (N, 1, 8, 8)
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # -> (N, 8, 6, 6) -> (N, 8, 3, 3)
+        x = F.relu(self.conv1(x))  # -> (N, 8, 6, 6)
+        x = F.max_pool2d(x, 2)  # -> (N, 8, 3, 3)
         x = F.relu(self.fc1(torch.flatten(x, 1)))  # -> (N, 72) -> (N, 32)
         return self.fc2(x)  # -> (N, 10)
 
 
+# %% epoch
+def train_epoch(net, optimizer):
+    total = 0.0
+    for batch in torch.randperm(1500).split(50):
+        loss = F.cross_entropy(net(train_x[batch]), train_y[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(batch)
+    return total / 1500
+
+
 # %% train
 from torchvision.utils import make_grid
-from tqdm import tqdm
 
 
 def train(lr):
@@ -63,28 +75,26 @@ def train(lr):
     folder = f"runs/digits-lr-{lr}"
     shutil.rmtree(folder, ignore_errors=True)  # one run, one new folder
     with SummaryWriter(folder) as writer:
-        for epoch in tqdm(range(1, 31), leave=False):
-            total = 0.0
-            for batch in torch.randperm(1500).split(50):
-                loss = F.cross_entropy(net(train_x[batch]), train_y[batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total += loss.item() * len(batch)
+        for epoch in range(1, 31):
+            train_loss = train_epoch(net, optimizer)
             with torch.no_grad():
                 scores = net(val_x)  # (297, 10)
                 each = F.cross_entropy(scores, val_y, reduction="none")  # (297,)
                 right = (scores.argmax(dim=1) == val_y).float()  # (297,)
-            history.append({"loss/train": total / 1500, "loss/validation": each.mean().item(),
-                            "accuracy/validation": right.mean().item()})
+            history.append({
+                "loss/train": train_loss,
+                "loss/validation": each.mean().item(),
+                "accuracy/validation": right.mean().item(),
+            })
             for tag, value in history[-1].items():
                 writer.add_scalar(tag, value, epoch)
-            writer.add_histogram("parameters/fc1", net.fc1.weight, epoch)
-            writer.add_histogram("parameters/fc1-gradient", net.fc1.weight.grad, epoch)  # the last one
+            weight = net.fc1.weight
+            writer.add_histogram("parameters/fc1", weight, epoch)
+            writer.add_histogram("parameters/fc1-gradient", weight.grad, epoch)
             if epoch % 10 == 0:
-                hardest = val_x[each.topk(16).indices]  # (16, 1, 8, 8)
-                writer.add_image("pictures/hardest", make_grid(hardest, nrow=8), epoch)
-                kernels = make_grid(net.conv1.weight, nrow=8, padding=1, normalize=True)
+                hardest = make_grid(val_x[each.topk(16).indices], nrow=8)
+                writer.add_image("pictures/hardest", hardest, epoch)
+                kernels = make_grid(net.conv1.weight, 8, padding=1, normalize=True)
                 writer.add_image("pictures/conv1", kernels, epoch)
     return net, history
 
@@ -107,7 +117,7 @@ for lr in histories:
         written = torch.tensor([epoch[tag] for epoch in histories[lr]])  # float32
         print(lr, tag, len(written), torch.equal(read[lr, tag], written))
 
-# %% curves
+# %% curves tags=["fold"]
 import matplotlib.pyplot as plt
 
 fig, axes = plt.subplots(1, 2, sharey=True)
@@ -128,6 +138,7 @@ def smooth(values, weight):
     return smoothed
 
 
+# %% smoothed tags=["fold"]
 values = read[0.2, "loss/validation"].tolist()
 fig, ax = plt.subplots()
 ax.plot(range(1, 31), values, alpha=0.4, label="as written")
@@ -141,22 +152,23 @@ plt.show()
 import numpy as np
 
 folder = "runs/digits-lr-0.02"
-print(len(EventAccumulator(folder).Reload().Histograms("parameters/fc1")), "by default")
 events = EventAccumulator(folder, size_guidance={"histograms": 0}).Reload()
-print(len(events.Histograms("parameters/fc1")), "with 0, which means all")
+found = events.Histograms("parameters/fc1")
+last = found[-1].histogram_value
 
-last = events.Histograms("parameters/fc1")[-1].histogram_value
 weights = nets[0.02].fc1.weight.detach().numpy()  # (32, 72)
 counts, _ = np.histogram(weights, bins=last.bucket_limit)
-print(last.num, counts.sum(), np.array_equal(counts, last.bucket[1:]))  # bucket i ends at limit i
+print(len(found), "histograms; the last counts", int(last.num), "weights")
+print(np.array_equal(counts, last.bucket[1:]))  # bucket i ends at limit i
 
-# %% bands
+# %% bands tags=["fold"]
 fig, axes = plt.subplots(2, 1, sharex=True)
 for ax, tag in zip(axes, ["parameters/fc1", "parameters/fc1-gradient"]):
     bands = np.array([[value for _, value in event.compressed_histogram_values]
                       for event in events.CompressedHistograms(tag)])  # (30, 9)
     for i in range(4):  # from the outermost pair to the innermost
-        ax.fill_between(range(1, 31), bands[:, i], bands[:, 8 - i], color="C0", alpha=0.25, lw=0)
+        low, high = bands[:, i], bands[:, 8 - i]
+        ax.fill_between(range(1, 31), low, high, color="C0", alpha=0.25, lw=0)
     ax.set(title=tag, ylabel="value")
 axes[1].set(xlabel="epoch")
 plt.show()
@@ -166,22 +178,29 @@ import io
 
 from PIL import Image
 
+
+def last_picture(tag):
+    png = events.Images(tag)[-1].encoded_image_string  # of epoch 30
+    return np.array(Image.open(io.BytesIO(png)))  # (H, W, 3), 0 to 255
+
+
+grid = make_grid(nets[0.02].conv1.weight, 8, padding=1, normalize=True)  # (3, H, W)
+bytes_of_grid = (grid * 255).to(torch.uint8).permute(1, 2, 0)  # (H, W, 3)
+print(np.array_equal(last_picture("pictures/conv1"), bytes_of_grid))
+
+# %% pictures tags=["fold"]
 fig, axes = plt.subplots(2, 1, height_ratios=[1.7, 1])
 for tag, ax in zip(["pictures/hardest", "pictures/conv1"], axes):
-    last = events.Images(tag)[-1]  # of epoch 30
-    pixels = np.array(Image.open(io.BytesIO(last.encoded_image_string)))  # (H, W, 3), 0 to 255
-    ax.imshow(pixels, interpolation="nearest")
+    ax.imshow(last_picture(tag), interpolation="nearest")
     ax.set(title=tag)
     ax.axis("off")
 plt.show()
 
-grid = make_grid(nets[0.02].conv1.weight, nrow=8, padding=1, normalize=True)  # (3, H, W)
-print(np.array_equal(pixels, (grid * 255).to(torch.uint8).permute(1, 2, 0)))
-
 # %% clip
 shutil.rmtree("tensorboard-demo/clip", ignore_errors=True)
 with SummaryWriter("tensorboard-demo/clip") as writer:
-    writer.add_image("line", torch.tensor([[-1, 0, 0.5, 1, 2]]), dataformats="HW")  # (1, 5)
+    numbers = torch.tensor([[-1, 0, 0.5, 1, 2]])  # (1, 5)
+    writer.add_image("line", numbers, dataformats="HW")
 (line,) = EventAccumulator("tensorboard-demo/clip").Reload().Images("line")
 print(np.array(Image.open(io.BytesIO(line.encoded_image_string)))[..., 0])
 
@@ -204,8 +223,8 @@ with SummaryWriter("runs/digits-lr-0.02") as writer:
 
 folder = Path("runs/digits-lr-0.02/00030/fc1")
 print(sorted(path.name for path in folder.iterdir()))
-print(np.array_equal(np.loadtxt(folder / "tensors.tsv", dtype=np.float32), features))
-print(np.array_equal(np.loadtxt(folder / "metadata.tsv", dtype=int), val_y))
+table = np.loadtxt(folder / "tensors.tsv", dtype=np.float32)
+print(np.array_equal(table, features))
 
 # %% restart
 shutil.rmtree("tensorboard-demo/steps", ignore_errors=True)
@@ -227,12 +246,13 @@ for lr in (0.2, 0.02):  # another lr, the same folder
     with SummaryWriter("tensorboard-demo/twice") as writer:
         for step, values in enumerate(histories[lr], 1):
             writer.add_scalar("loss/validation", values["loss/validation"], step)
-    time.sleep(1)  # files are read in the order of their names, which count in seconds
+    time.sleep(1)  # files are read in the order of their names: by the second
 
 events = EventAccumulator("tensorboard-demo/twice").Reload()
 points = events.Scalars("loss/validation")
-print(len(points), "points; after step", points[29].step, "comes step", points[30].step)
+print(len(points), "points; after step", points[29].step, "comes", points[30].step)
 
+# %% zigzag tags=["fold"]
 fig, ax = plt.subplots()
 ax.plot([point.step for point in points], [point.value for point in points])
 ax.set(xlabel="step", ylabel="validation loss (cross-entropy)")

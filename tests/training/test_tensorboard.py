@@ -1062,6 +1062,8 @@ def test_what_is_deleted_is_written_at_once(chapter):
 def test_wrong_steps_are_kept_as_they_are(chapter, again):
     assert chapter["restart"].error is None and not chapter["restart"].warnings
     assert lines(chapter, "restart") == ["restart [0, 1, 2, 0, 1, 2]", "none [0, 0, 0, 0, 0, 0]"]
+    for tag in ("restart", "none"):  # the numbers themselves are right
+        assert [event.value for event in chapter["restart"].names["events"].Scalars(tag)] == pytest.approx([-n / 3 for n in range(6)])
     assert re.search(r"xAxisType:\w+\.STEP", web_page())  # unless changed
     loader = torch.utils.data.DataLoader(torch.arange(10), batch_size=4)
     steps = [epoch * len(loader) + i for epoch in range(3) for i, _ in enumerate(loader)]

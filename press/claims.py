@@ -72,11 +72,16 @@ def _is_claim(node):
 
 
 def check_claims(project):
-    """A PressError for each claim that no page bears out, that is quoted twice, or whose sentences stand in different sections. A project without a folder `tests` claims nothing."""
+    """A PressError for each claim that no page bears out, that is quoted twice, or whose sentences stand in different sections, and for each
+    chapter that none quotes. A project without a folder `tests` claims nothing."""
     if not (project.root / "tests").is_dir():
         return
     claims, errors = read_claims(project)
     yield from errors
+    for stem in (stem for stem in project.chapters() if not claims.get(stem) and not errors):  # whose claim may be one that cannot be read
+        section, slash, name = stem.rpartition("/")
+        yield PressError(project.page(project.languages[0], stem).where, 1, "no test quotes a sentence of this page",
+                         f"prove what it says in tests/{section}{slash}test_{name}.py, sentence by sentence, with @pytest.mark.claim")
     for stem, those in claims.items():
         pages = {language: sentences(project.page(language, stem)) for language in project.languages}
         quoted = {}

@@ -89,6 +89,12 @@ def test_claims_of_a_page_that_does_not_exist_and_tests_that_cannot_be_read(clai
     assert firsts(claiming(TWO)) == ["tests/more/test_b.py:3: claims of a page more/b that does not exist", "tests/more/test_c.py:4: a syntax error: invalid syntax"]
 
 
+def test_a_chapter_that_no_test_quotes(claiming):
+    claiming()
+    assert [str(error) for error in check(claiming.project)] == [
+        "docs/zh/a.md:1: no test quotes a sentence of this page\n  -> prove what it says in tests/test_a.py, sentence by sentence, with @pytest.mark.claim"]
+
+
 def test_a_build_does_not_read_the_tests(claiming):
     """Who changes a sentence under a server sees it at once; `press check` says what its test still quotes."""
     assert len(claiming('@pytest.mark.claim(zh="没有。", en="No.")')) == 2 and mistakes(claiming.project) == []

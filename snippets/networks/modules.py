@@ -134,7 +134,7 @@ class InModuleList(nn.Module):
 
 for module in (PlainList(), InModuleList()):
     count = sum(parameter.numel() for parameter in module.parameters())
-    print(type(module).__name__, count, list(module.state_dict()))
+    print(type(module).__name__, count, *module.state_dict())
 
 # %% module-dict
 heads = nn.ModuleDict({"species": nn.Linear(8, 3), "colour": nn.Linear(8, 2)})
@@ -183,7 +183,8 @@ print(net.output.bias.grad)
 
 # %% call
 def report(module, args, result):
-    print(f"    {type(module).__name__} {tuple(args[0].shape)} -> {tuple(result.shape)}")
+    shapes = f"{tuple(args[0].shape)} -> {tuple(result.shape)}"
+    print(f"    {type(module).__name__} {shapes}")
 
 
 handle = net.register_forward_hook(report)

@@ -14,19 +14,22 @@ x = picture[None, None]  # (4, 4) -> (1, 1, 4, 4)
 print(F.max_pool2d(x, 2))  # (1, 1, 4, 4) -> (1, 1, 2, 2)
 print(F.avg_pool2d(x, 2))
 
-# %% windows
+# %% windows tags=["fold"]
 import matplotlib.pyplot as plt
 
-tables = {"input": picture, "maximum": F.max_pool2d(x, 2)[0, 0], "mean": F.avg_pool2d(x, 2)[0, 0]}
+maximum, mean = F.max_pool2d(x, 2)[0, 0], F.avg_pool2d(x, 2)[0, 0]  # (2, 2)
 
 fig, axes = plt.subplots(1, 3, width_ratios=[2, 1, 1])
-for ax, (title, table) in zip(axes, tables.items()):
+for ax, title, table in zip(
+    axes, ["input", "maximum", "mean"], [picture, maximum, mean]
+):
     n = len(table)
     for i in range(n):
         for j in range(n):
             color = f"C{2 * (2 * i // n) + 2 * j // n}"  # one for each quarter
             ax.add_patch(plt.Rectangle((j, -i), 0.94, 0.94, color=color, alpha=0.3))
-            ax.text(j + 0.47, 0.47 - i, f"{table[i, j]:g}", ha="center", va="center")
+            ax.text(j + 0.47, 0.47 - i, f"{table[i, j]:g}",
+                    ha="center", va="center")
     ax.set(title=title, xlim=(0, n), ylim=(1 - n, 1), aspect="equal")
     ax.axis("off")
 plt.show()
@@ -53,18 +56,23 @@ def pool(x, k, stride, summary):  # (H, W)
 
 small = torch.randn(7, 9)
 for k, stride in [(2, 2), (3, 2), (3, 1)]:
-    by_max, by_mean = pool(small, k, stride, torch.max), pool(small, k, stride, torch.mean)
-    print(by_max.shape,
-          torch.equal(by_max, F.max_pool2d(small[None], k, stride)[0]),
-          torch.allclose(by_mean, F.avg_pool2d(small[None], k, stride)[0], atol=1e-6))
+    by_max = pool(small, k, stride, torch.max)
+    by_mean = pool(small, k, stride, torch.mean)
+    max_too = F.max_pool2d(small[None], k, stride)[0]
+    mean_too = F.avg_pool2d(small[None], k, stride)[0]
+    print(by_max.shape, torch.equal(by_max, max_too),
+          torch.allclose(by_mean, mean_too, atol=1e-6))
 
 # %% edges
 from sklearn.datasets import load_sample_image
 
-photo = torch.tensor(load_sample_image("china.jpg")).permute(2, 0, 1) / 255  # (3, 427, 640)
+photo = torch.tensor(load_sample_image("china.jpg"))  # (427, 640, 3)
+grey = (photo / 255).mean(dim=2)  # (427, 640)
 kernel = torch.tensor([[-1.0, 0, 1]] * 3)  # (3, 3): right minus left
-edges = F.conv2d(photo.mean(dim=0)[None, None], kernel[None, None]).abs()  # (1, 1, 425, 638)
+edges = F.conv2d(grey[None, None], kernel[None, None]).abs()
+edges.shape
 
+# %% views tags=["fold"]
 views = {
     "edges": edges,
     "every 8th pixel": edges[:, :, ::8, ::8],
@@ -85,14 +93,21 @@ for shift in range(4):
     pooled = F.max_pool1d(moved[None], 2)[0]  # (8,) -> (1, 8) -> (1, 4) -> (4,)
     print(moved.int().tolist(), "->", pooled.int().tolist())
 
-# %% shift-photo
+# %% shift-photo tags=["fold"]
 here, there = edges[..., :-1], edges[..., 1:]  # the same edges, one pixel apart
-sizes = [1, 2, 4, 8, 16, 32]
-ways = {"every k-th pixel": lambda t, k: t[:, :, ::k, ::k], "maximum": F.max_pool2d, "mean": F.avg_pool2d}
+sizes = [1, 2, 4, 8, 16]
+ways = {
+    "every k-th pixel": lambda t, k: t[:, :, ::k, ::k],
+    "maximum": F.max_pool2d,
+    "mean": F.avg_pool2d,
+}
 
 fig, ax = plt.subplots()
 for name, way in ways.items():
-    change = [(way(here, k) - way(there, k)).abs().mean() / way(here, k).std() for k in sizes]
+    change = []
+    for k in sizes:
+        before, after = way(here, k), way(there, k)
+        change.append((after - before).abs().mean() / before.std())
     ax.plot(sizes, change, "o-", label=name)
 ax.set(xscale="log", xticks=sizes, xticklabels=sizes, ylim=0)
 ax.set(xlabel="window k (pixels)", ylabel="mean change / standard deviation")
@@ -117,10 +132,11 @@ print(F.max_pool2d(odd, 2)[0, 0])
 print(F.max_pool2d(odd, 2, ceil_mode=True)[0, 0])
 
 # %% dimensions
-sound, video = torch.randn(2, 3, 10), torch.randn(2, 3, 4, 6, 8)  # (N, C, L), (N, C, D, H, W)
+sound = torch.randn(2, 3, 10)  # (N, C, L)
+video = torch.randn(2, 3, 4, 6, 8)  # (N, C, D, H, W)
 
-print(nn.MaxPool1d(2)(sound).shape, nn.MaxPool3d((1, 2, 2))(video).shape)
-print(torch.equal(nn.MaxPool1d(2)(sound), sound.unflatten(2, (5, 2)).amax(dim=3)))  # (2, 3, 5, 2) -> (2, 3, 5)
+print(nn.MaxPool1d(2)(sound).shape)
+print(nn.MaxPool3d((1, 2, 2))(video).shape)
 
 # %% unpool
 values, where = nn.MaxPool2d(2, return_indices=True)(x)  # both (1, 1, 2, 2)
@@ -136,16 +152,22 @@ for way in (F.max_pool2d, F.avg_pool2d):
     print(gradient[0, 0])
 
 # %% flatten-error tags=["raises-exception"]
-net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30 * 30, 10))
+net = nn.Sequential(
+    nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30 * 30, 10)
+)
 print(net(torch.randn(2, 3, 32, 32)).shape)
 net(torch.randn(2, 3, 48, 100))
 
 # %% global
-net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+net = nn.Sequential(
+    nn.Conv2d(3, 8, 3), nn.ReLU(),
+    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10),
+)
 for size in [(32, 32), (48, 100)]:
     print(net(torch.randn(2, 3, *size)).shape)
 
-print(torch.allclose(nn.AdaptiveAvgPool2d(1)(batch), batch.mean(dim=(2, 3), keepdim=True), atol=1e-6))
+means = batch.mean(dim=(2, 3), keepdim=True)  # (16, 8, 1, 1)
+print(torch.allclose(nn.AdaptiveAvgPool2d(1)(batch), means, atol=1e-6))
 
 # %% adaptive
 line = torch.arange(10.0)[None]  # (1, 10)
@@ -160,7 +182,8 @@ strided = nn.Conv2d(8, 8, kernel_size=3, stride=2, padding=1)
 print(strided(batch).shape)
 
 quarter = torch.full((8, 1, 2, 2), 1 / 4)  # (out, in/groups, kH, kW)
-print(torch.allclose(F.avg_pool2d(batch, 2), F.conv2d(batch, quarter, stride=2, groups=8), atol=1e-6))
+by_conv = F.conv2d(batch, quarter, stride=2, groups=8)
+print(torch.allclose(F.avg_pool2d(batch, 2), by_conv, atol=1e-6))
 
 # %% in-the-wild
 from torchvision import models
@@ -169,8 +192,10 @@ for build in (models.vgg16, models.resnet18, models.convnext_tiny):
     with torch.device("meta"):  # shapes only
         net = build()
     pools = sum(isinstance(m, nn.MaxPool2d) for m in net.modules())
-    strided = sum(isinstance(m, nn.Conv2d) and m.stride != (1, 1) for m in net.modules())
-    print(f"{build.__name__:13} {pools} max pools, {strided} strided convolutions, {net.avgpool}")
+    convs = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+    strided = [m.kernel_size for m in convs if m.stride != (1, 1)]
+    print(f"{build.__name__}: {pools} max pools, {net.avgpool}")
+    print("    kernels of strided convolutions:", [k for k, _ in strided])
 
 # %% small-error tags=["raises-exception"]
 nn.MaxPool2d(2)(torch.zeros(1, 8, 1, 1))
@@ -189,4 +214,7 @@ values, where = nn.MaxPool2d(2, return_indices=True)(odd)  # odd is 5 × 5
 nn.MaxUnpool2d(2)(values, where)
 
 # %% integers
-F.avg_pool2d(x.long(), 2)
+F.avg_pool2d(x.long(), 2)  # int64
+
+# %% integer-error tags=["raises-exception"]
+F.avg_pool2d(x.to(torch.uint8), 2)

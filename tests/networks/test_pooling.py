@@ -279,7 +279,7 @@ def test_what_becomes_of_a_line_of_one_pixel():
 @pytest.mark.claim(zh="让一个 1 每次右移一格：", en="Move a 1 to the right, one place at a time:")
 @pytest.mark.claim(
     zh="只对一半：在窗口里头挪，输出纹丝不动；一跨过窗口的边界，输出就跳了一整格。",
-    en="Only half: as long as it moves inside a window, nothing changes; when it crosses into the next, the output jumps by a whole cell.",
+    en="Yes and no: as long as it moves inside a window, nothing changes; when it crosses into the next, the output jumps by a whole cell.",
 )
 @pytest.mark.ledger("n2-24")
 def test_a_shift_inside_a_window_changes_nothing_and_one_across_jumps_a_cell(chapter):
@@ -663,7 +663,7 @@ def test_average_pooling_is_a_convolution_with_fixed_weights(chapter):
 )
 @pytest.mark.claim(
     zh="ResNet-18 那三个 1 × 1 的核在捷径（shortcut）上，和主路并排，不会多缩小一次。",
-    en="The three kernels of 1 × 1 in ResNet-18 stand in shortcuts, side by side with the main path, and shrink nothing once more.",
+    en="The three kernels of 1 × 1 in ResNet-18 stand in shortcuts beside the main path, and do not shrink the picture once more.",
 )
 @pytest.mark.claim(zh="ResNet-18 和 ConvNeXt-Tiny 主要靠卷积的步幅来缩小。", en="ResNet-18 and ConvNeXt-Tiny shrink mostly by the strides of their convolutions.")
 def test_how_real_networks_shrink(chapter):
@@ -711,11 +711,11 @@ def test_how_real_networks_end():
 # ---- errors ----------------------------------------------------------------------------------
 
 
-@pytest.mark.claim(zh="图太小，只剩 1 × 1 了：", en="Too small a picture, only 1 × 1 is left:")
-@pytest.mark.claim(zh="少了通道轴，用 picture[None] 补上：", en="No channel axis, which picture[None] adds:")
+@pytest.mark.claim(zh="图太小，只剩 1 × 1 了：", en="Too small a picture; only 1 × 1 is left:")
+@pytest.mark.claim(zh="少了通道轴，用 picture[None] 补上：", en="No channel axis; picture[None] adds it:")
 @pytest.mark.claim(
     zh="填充太多，最多补半个窗口；这里补了一整个，角上的窗口里一个真数都没有：",
-    en="Too much padding, of which half a window is the most; here it is a whole one, and the windows in the corners would hold no real number at all:",
+    en="Too much padding; half a window is the most, here it is a whole one, and the windows in the corners would hold no real number at all:",
 )
 def test_errors_of_the_size(chapter):
     small, rank, padding = [chapter[cell].error for cell in ("small-error", "rank-error", "padding-error")]
@@ -732,11 +732,11 @@ def test_errors_of_the_size(chapter):
 
 @pytest.mark.claim(
     zh="位置混进了 Sequential，return_indices=True 交出的是一对张量，下一层不认：",
-    en="Positions inside a Sequential, where return_indices=True hands over a pair, and the next layer wants a tensor:",
+    en="Positions inside a Sequential; return_indices=True hands over a pair, and the next layer wants a tensor:",
 )
 @pytest.mark.claim(
     zh="还原时不知道原来多大，4 × 4 和 5 × 5 池化后都是 2 × 2，它猜小的；补上 output_size=(5, 5)：",
-    en="Unpooling to an unknown size, since 4 × 4 and 5 × 5 both pool to 2 × 2; it guesses the smaller, so add output_size=(5, 5):",
+    en="Unpooling to an unknown size; 4 × 4 and 5 × 5 both pool to 2 × 2, it guesses the smaller, so add output_size=(5, 5):",
 )
 def test_errors_of_the_positions(chapter):
     error = chapter["tuple-error"].error
@@ -752,7 +752,7 @@ def test_errors_of_the_positions(chapter):
 
 @pytest.mark.claim(
     zh="整数的平均，int64 不报错，2.75 成了 2，7.5 成了 7，小数被丢掉了：",
-    en="The mean of integers, with no error for int64, where 2.75 becomes 2 and 7.5 becomes 7, as the fraction is dropped:",
+    en="The mean of integers; int64 raises no error, but 2.75 becomes 2 and 7.5 becomes 7, as the fraction is dropped:",
 )
 @pytest.mark.claim(
     zh="在 CPU 上，别的整数类型会报错：uint8、int8、int16、int32 都没有平均池化。",
@@ -765,7 +765,7 @@ def test_the_mean_of_integers(chapter):
     assert F.avg_pool2d(-four(PICTURE).long(), 2).tolist() == [[[[-2, -1], [-1, -7]]]]  # dropped, not rounded down
     error = chapter["integer-error"].error
     assert type(error) is NotImplementedError and "\"avg_pool2d\" not implemented for 'Byte'" in str(error)
-    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32, torch.uint64):
         x = four(PICTURE).to(dtype)
         with pytest.raises(NotImplementedError, match="not implemented for"):
             F.avg_pool2d(x, 2)

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import metadata, requires, version
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from packaging.requirements import Requirement
 
 from tests.facts import fact
@@ -40,6 +42,32 @@ def needs_cuda_on(system):
 def code(chapter, text):
     """Both pages show a command, as code."""
     return all(f"`{text}`" in " ".join(chapter.prose(language).split()) for language in ("zh", "en"))
+
+
+def wheel(folder, name, number, tag="py3-none-any", **lines):
+    """A package with nothing but its name, as a file that pip installs."""
+    info = f"{name}-{number}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{number}-{tag}.whl", "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(f"{info}/METADATA", "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in
+                                                  ({"Metadata_Version": "2.1", "Name": name, "Version": number} | lines).items()))
+        file.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+        file.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture(scope="module")
+def environment(chapter, tmp_path_factory):
+    """(the folder where the first line of the cell made an environment, the environment variables of that shell, without a network).
+
+    The Python of the tests is `python3`: not every system's Python can make environments.
+    """
+    folder = tmp_path_factory.mktemp("project")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    nowhere = {"PIP_NO_INDEX": "1", "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    env = os.environ | nowhere | {"PATH": path, "HOME": str(folder)}
+    make = chapter.project.cells(chapter.stem)["foundations/install.sh:venv"].source.splitlines()[0]
+    assert run(["bash", "-c", make], cwd=folder, env=env).returncode == 0
+    return folder, env
 
 
 # ---- which build -------------------------------------------------------------------------------
@@ -70,6 +98,9 @@ def test_what_the_plain_line_gets_on_each_system(chapter):
 @pytest.mark.claim(
     zh="拿不准，就用通用的一行：本站从头到尾都能在 CPU 上读完，而三种系统装出来的，都能用 CPU 算。",
     en="If you are not sure, take the plain line: all of this site can be read on a CPU, and what it installs on any of the three systems can compute on the CPU.")
+@pytest.mark.claim(
+    zh="先看电脑再选版本；拿不准，就用通用的一行。",
+    en="Look at your computer, then choose a build; if you are not sure, take the plain line.")
 def test_the_selector_is_for_what_the_plain_line_does_not_get(chapter):
     assert not needs_cuda_on("Windows") and needs_cuda_on("Linux")
     assert torch.backends.cpu.get_cpu_capability() and torch.tensor([1.0]).device.type == "cpu"
@@ -146,18 +177,40 @@ def test_how_an_old_card_shows(chapter):
 @pytest.mark.claim(zh="以后每次打开终端，只需在同一个地方再做第二行。", en="In every new terminal, in the same place, the second line is all you need to repeat.")
 @pytest.mark.claim(zh="所以给每个项目单开一个“虚拟环境”：一个文件夹，里面有它自己的 Python 和它自己的包。", en="So give each project a virtual environment: a folder with a Python and packages of its own.")
 @pytest.mark.claim(zh="这一步不用联网。", en="This step needs no network.")
-def test_a_virtual_environment_has_a_python_of_its_own(chapter, tmp_path):
-    """The cell itself, with the Python of the tests as `python3`: not every system's Python can make environments."""
-    source = chapter.project.cells(chapter.stem)["foundations/install.sh:venv"].source
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    nowhere = {"PIP_NO_INDEX": "1", "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}  # no network to be had
-    env = os.environ | nowhere | {"PATH": path, "HOME": str(tmp_path)}
-    make, enter, ask = source.splitlines()
-    assert run(["bash", "-c", make], cwd=tmp_path, env=env).returncode == 0 and (tmp_path / "learn").is_dir()
-    outside, again = (run(["bash", "-euc", text], cwd=tmp_path, env=env) for text in (ask, f"{enter}\n{ask}"))
-    assert again.stdout.strip() == str(tmp_path / "learn") and outside.stdout.strip() != again.stdout.strip()
-    inside = run([str(tmp_path / "learn/bin/python"), "-c", "import torch"])
+def test_a_virtual_environment_has_a_python_of_its_own(chapter, environment):
+    folder, env = environment
+    _, enter, ask = chapter.project.cells(chapter.stem)["foundations/install.sh:venv"].source.splitlines()
+    assert (folder / "learn").is_dir()
+    outside, inside = (run(["bash", "-euc", text], cwd=folder, env=env) for text in (ask, f"{enter}\n{ask}"))
+    assert inside.stdout.strip() == str(folder / "learn") and outside.stdout.strip() != inside.stdout.strip()
+    inside = run([str(folder / "learn/bin/python"), "-c", "import torch"])
     assert inside.stderr.strip().endswith("ModuleNotFoundError: No module named 'torch'")
+
+
+@pytest.mark.claim(
+    zh="不同的项目要不同版本的包，而一个 Python 里，一个包只能装一个版本。",
+    en="Projects want packages in different versions, and one Python can hold only one version of a package.")
+@pytest.mark.claim(zh="装在了另一个 Python 里。", en="Installed into another Python.")
+@pytest.mark.claim(zh="明明装过却看到这一句，多半是忘了走进环境。", en="If you see this after installing, you have probably not stepped into the environment.")
+@pytest.mark.claim(zh="装坏了，删掉文件夹，重来。", en="If something breaks, delete the folder and start again.")
+def test_what_is_installed_in_an_environment_stays_there(environment, tmp_path):
+    folder, env = environment
+    python = str(folder / "learn/bin/python")
+    for number in ("1.0", "2.0"):
+        wheel(tmp_path, "install_page_toy", number)
+        done = run([python, "-m", "pip", "install", "--find-links", str(tmp_path), f"install_page_toy=={number}"], env=env)
+        assert done.returncode == 0, done.stderr
+        ask = "from importlib.metadata import distributions; print([d.version for d in distributions() if 'toy' in d.name])"
+        assert run([python, "-c", ask], env=env).stdout.strip() == str([number])  # the other one had to go
+    assert run([python, "-c", "import install_page_toy"], env=env).returncode == 0
+    outside = run([sys.executable, "-c", "import install_page_toy"], env=env)
+    assert outside.stderr.strip().endswith("ModuleNotFoundError: No module named 'install_page_toy'")
+    other = tmp_path / "other"
+    for _ in range(2):  # made, deleted, made again
+        assert run([sys.executable, "-m", "venv", "--without-pip", str(other)], env=env).returncode == 0
+        assert run([str(other / "bin/python"), "-c", "pass"]).returncode == 0
+        shutil.rmtree(other)
+    assert run([sys.executable, "-c", "pass"]).returncode == 0
 
 
 @pytest.mark.claim(zh="在 Windows 的 PowerShell 里，同样三步写作：", en="In PowerShell on Windows, the same three steps read:")
@@ -226,6 +279,37 @@ def test_the_command_line_overrules_the_configuration_of_pip(tmp_path):
 
 
 @pytest.mark.claim(
+    zh="这一行不写地址，pip 就到 Python 的公共仓库 PyPI 去找。",
+    en="With no address in the line, pip looks in PyPI, the public store of Python packages.")
+@pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="this environment has no pip")
+def test_pip_looks_in_pypi_by_default(chapter):
+    ask = "from pip._internal.cli import cmdoptions; from pip._internal.models.index import PyPI; print(cmdoptions.index_url().default == PyPI.simple_url)"
+    assert run([sys.executable, "-c", ask]).stdout.strip() == "True" and "--index-url" not in shell(chapter, "plain")[0]
+
+
+@pytest.mark.claim(
+    zh="到官方的选择页点一点：先选 Stable、你的系统、Pip、Python，最后一项选 CPU 或 CUDA 13.2。",
+    en="Click through the official selector: Stable, your system, Pip, Python, and last CPU or CUDA 13.2.")
+@pytest.mark.claim(zh="它给出填好地址的一行，照抄即可。", en="It gives you one line with the address filled in, to copy.")
+def test_the_selector_asks_five_things_and_gives_a_line():
+    assert fact("foundations/install", "selector") == ["PyTorch Build", "Your OS", "Package", "Language", "Compute Platform", "Run this Command"]
+    assert "13.2" in fact("foundations/install", "CUDA builds of 2.15")
+
+
+@pytest.mark.claim(
+    zh="也可以把代码存成 `try.py`，在终端里运行 `python try.py`；只试一两行，运行 `python`，写一行，按一下回车。",
+    en="Or save the code as `try.py` and run `python try.py` in the terminal; for a line or two, run `python`, type a line and press Enter.")
+@pytest.mark.claim(
+    zh="最省事的是 notebook：进了环境，在终端里运行 `jupyter lab`，浏览器会自动打开一个页面。",
+    en="Easiest is a notebook: step into the environment and run `jupyter lab` in the terminal; a page opens in the browser by itself.")
+def test_where_code_is_typed(tmp_path):
+    assert fact("foundations/install", "jupyter lab") == "JupyterLab will open automatically in your browser"
+    (tmp_path / "try.py").write_text("print(1 + 1)\n")
+    assert run([sys.executable, "try.py"], cwd=tmp_path).stdout == "2\n"
+    assert run([sys.executable, "-i"], input="1 + 1\n").stdout.strip() == "2"  # what is typed is answered, without print
+
+
+@pytest.mark.claim(
     zh="可以换用镜像，例如清华大学的 TUNA：它的说明页写着地址，也写着换上它的那一行 `pip config set global.index-url …`。",
     en="Use a mirror, such as TUNA at Tsinghua University: its help page has the address, and the line `pip config set global.index-url …` that switches to it.")
 @pytest.mark.claim(zh="TUNA 的这个镜像搬的是 PyPI，所以走镜像，就用通用的一行。", en="And what this mirror of TUNA’s copies is PyPI, so use the plain line with it.")
@@ -246,6 +330,15 @@ def test_what_else_is_installed_is_what_the_snippets_import(chapter):
     text = "\n".join(path.read_text(encoding="utf-8") for path in (chapter.project.root / "snippets").rglob("*.py"))
     for name in names - {"jupyterlab"}:
         assert re.search(rf"(?m)^\s*(import|from) {'sklearn' if name == 'scikit-learn' else name}\b", text), name
+
+
+@pytest.mark.ledger("n1-02")
+@pytest.mark.claim(zh="实验室服务器上的 PyTorch 环境，贴的是一张截图。", en="The PyTorch set-up of the lab’s server, as a screenshot.")
+@pytest.mark.claim(zh="截图没法在别人的机器上再跑一遍。", en="A screenshot cannot be run again on another machine.")
+def test_what_the_old_notes_had(chapter):
+    ledger = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))
+    (row,) = [row for row in ledger["rows"] if row["id"] == "n1-02"]
+    assert row["said"] == {"zh": "实验室服务器上的 PyTorch 环境，贴的是一张截图。", "en": "The PyTorch set-up of the lab's server, as a screenshot."}
 
 
 # ---- the report --------------------------------------------------------------------------------
@@ -314,6 +407,9 @@ def test_the_smoke_test_computes_a_derivative(chapter):
 @pytest.mark.claim(
     zh="`CUDA` 一行是 `None`（`torch` 一行多半带着 `+cpu`） | 装的是 CPU 版 | 两个包一起卸掉，换带 CUDA 的那一行重装",
     en="`CUDA` is `None` (and `torch` most likely ends in `+cpu`) | this is the CPU build | uninstall both packages, then install with a line for CUDA")
+@pytest.mark.claim(
+    zh="最后一行是 `None`，而你明明有显卡，就从上往下查，停在第一条对得上的；看到了显卡却用不了，看最末一条：",
+    en="Go down this list and stop at the first line that fits; if the card is seen but cannot be used, look at the last one:")
 def test_a_hidden_card_is_not_seen_and_the_table_goes_from_build_to_hiding(chapter):
     ask = "import torch; print(torch.cuda.device_count(), torch.accelerator.current_accelerator(check_available=True), torch.version.cuda)"
     done = run([sys.executable, "-c", ask], env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
@@ -329,11 +425,22 @@ def test_a_hidden_card_is_not_seen_and_the_table_goes_from_build_to_hiding(chapt
 @pytest.mark.claim(
     zh="Kaggle：也不收钱；GPU 有 P100 和 T4，要选 T4，P100 的计算能力只有 6.0。",
     en="Kaggle: free of charge as well; its GPUs are P100 and T4, and you want T4, as the compute capability of P100 is only 6.0.")
+@pytest.mark.claim(zh="网页上的 notebook 里可以借到 GPU，进去先打印上面的报告。", en="Notebooks in the browser lend GPUs; once inside, print the report above.")
 def test_gpus_to_borrow():
     assert fact("foundations/install", "Colab") == ["free of charge", "GPUs", "not guaranteed", "not unlimited"]
     assert fact("foundations/install", "Kaggle is free") == "at no cost" and fact("foundations/install", "GPUs of Kaggle") == ["NvidiaTeslaP100", "NvidiaTeslaT4"]
     capability = fact("foundations/install", "capability of a generation")
     assert capability["Pascal"] == 6.0 < 7.5 == capability["Turing"]  # P100, T4
+
+
+@pytest.mark.claim(zh="在 Mac 上，`CUDA` 一行总是 `None`，只看最后一行：应该是 `mps`。", en="On a Mac `CUDA` is always `None`; look at the last line only, which should say `mps`.")
+@pytest.mark.claim(
+    zh="终端里运行 `nvidia-smi`，找不到或者报错 | 没有 NVIDIA 显卡，或者没装驱动 | 有卡就到 NVIDIA 那里下载驱动，装好重启",
+    en="`nvidia-smi` in a terminal is not found, or fails | no NVIDIA card, or no driver | if there is a card, get the driver from NVIDIA, install it, restart")
+def test_what_a_mac_and_a_machine_without_a_driver_show():
+    assert not needs_cuda_on("Darwin") and torch.device("mps").type == "mps"
+    found = shutil.which("nvidia-smi") is not None and run(["nvidia-smi"]).returncode == 0
+    assert found or torch.cuda.device_count() == 0  # where the program of the driver fails, no card is seen
 
 
 # ---- torch and torchvision ---------------------------------------------------------------------
@@ -487,6 +594,21 @@ def test_both_go_and_both_come(chapter):
     assert out == "python -m pip uninstall --yes torch torchvision".split() and [back] == shell(chapter, "plain")
 
 
+@pytest.mark.claim(zh="装 PyTorch 只要一行，难的是选对那一行。", en="Installing PyTorch takes one line. The art is in picking the line.")
+@pytest.mark.claim(
+    zh="选错了，要么多下载一大堆用不上的东西，要么显卡插着却没人用，要么一 `import` 就报错。",
+    en="Pick the wrong one and you download a great deal that you cannot use, or your graphics card sits idle, or the first `import` fails.")
+@pytest.mark.claim(zh="这一章先教你选，再教你查。", en="This chapter shows how to choose, and then how to check.")
+@pytest.mark.skipif(platform.system() != "Linux", reason="edits a library of Linux")
+def test_what_a_wrong_choice_costs(chapter, broken):
+    assert len(shell(chapter, "plain")) == 1
+    assert len([need for need in map(Requirement, requires("torch")) if need.marker and "Linux" in str(need.marker)]) > 4 or not torch.version.cuda
+    assert not needs_cuda_on("Windows")  # so the plain line leaves a card there idle
+    assert "RuntimeError" in broken[1]
+    for language in ("zh", "en"):
+        assert chapter.prose(language).index("{#choose}") < chapter.prose(language).index("{#check}")
+
+
 # ---- common errors -----------------------------------------------------------------------------
 
 
@@ -510,22 +632,17 @@ def test_another_python_has_no_torch(chapter):
 
 
 @pytest.mark.claim(
-    zh="pip 找遍了，没有一份合你的 Python 和系统。",
-    en="**`No matching distribution found for torch`.** This says that pip has looked everywhere and found no file for your Python and your system.")
+    zh="`No matching distribution found for torch`：pip 找遍了，没有一份合你的 Python 和系统。",
+    en="`No matching distribution found for torch`: pip has looked everywhere and found no file for your Python and your system.")
 @pytest.mark.claim(
     zh="先运行 `python --version`：低于 3.11，或者太新，PyTorch 还没跟上，都会这样；32 位的 Python 也不行。",
     en="Run `python --version` first: below 3.11, or too new for PyTorch to have caught up, will do this; so will a 32-bit Python.")
 @pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="this environment has no pip")
 def test_no_file_for_this_python(tmp_path):
     """A folder with one file that fits Python 3.11 to 3.14 of 64 bits, as PyPI has them, asked by other Pythons."""
-    import zipfile
-
-    tags = [f"cp3{minor}-cp3{minor}-{system}" for minor in (11, 12, 13, 14) for system in ("win_amd64", "manylinux_2_28_x86_64")]
-    for tag in tags:
-        with zipfile.ZipFile(tmp_path / f"torch-2.15.0-{tag}.whl", "w") as wheel:
-            wheel.writestr("torch-2.15.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: torch\nVersion: 2.15.0\nRequires-Python: >=3.11\n")
-            wheel.writestr("torch-2.15.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n")
-            wheel.writestr("torch-2.15.0.dist-info/RECORD", "")
+    for minor in (11, 12, 13, 14):
+        for system in ("win_amd64", "manylinux_2_28_x86_64"):
+            wheel(tmp_path, "torch", "2.15.0", f"cp3{minor}-cp3{minor}-{system}", Requires_Python=metadata("torch")["Requires-Python"])
 
     def ask(python, system):
         return run([sys.executable, "-m", "pip", "download", "--no-index", "--find-links", str(tmp_path), "--no-deps", "--only-binary=:all:",

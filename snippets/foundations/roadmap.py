@@ -14,20 +14,22 @@ torch.median(torch.tensor([1.0, 2.0, 3.0, 4.0]))
 
 # %% offline
 print([name for name in dir(torch) if "median" in name])
-print(torch.median.__doc__.partition(".. warning::")[0].strip())
+text = torch.median.__doc__.partition(".. warning::")[0].strip()
+print(text.replace("\n    ", "\n"))  # without the indent
 
 # %% long-error tags=["raises-exception"]
-flowers = torch.tensor([[5.1, 3.5, 1.4, 0.2], [7.0, 3.2, 4.7, 1.4], [6.3, 3.3, 6.0, 2.5]])  # (3, 4)
-flowers = flowers - flowers.mean(dim=0)
-flowers = flowers / flowers.std(dim=0)
-net = torch.nn.Sequential(
-    torch.nn.Linear(4, 8),
-    torch.nn.ReLU(),
-    torch.nn.Linear(4, 3),
-)
-scores = net(flowers)
-best = scores.argmax(dim=1)
-print("species:", best)
+flowers = torch.tensor([  # (3, 4): 3 flowers, 4 lengths of each, in cm
+    [5.1, 3.5, 1.4, 0.2],
+    [7.0, 3.2, 4.7, 1.4],
+    [6.3, 3.3, 6.0, 2.5],
+])
+flowers = flowers * 10  # (3, 4), in mm
+first = torch.nn.Linear(4, 8)  # for each flower 4 numbers go in, 8 come out
+relu = torch.nn.ReLU()  # turns each negative number into 0
+second = torch.nn.Linear(4, 3)  # 4 go in, 3 come out
+features = relu(first(flowers))  # (3, 8)
+scores = second(features)  # meant to be (3, 3)
+print("scores:", scores)
 
 # %% minimal tags=["raises-exception", "timing"]
 import platform

@@ -42,6 +42,31 @@ def section(chapter, language, anchor):
 PARTS = ("foundations/", "networks/", "training/")
 
 
+def cells(stem):
+    """{name: Cell} of a chapter's Python."""
+    return {address.split(":")[1]: cell for address, cell in PROJECT.cells(stem).items() if ".py:" in address}
+
+
+def code(stem):
+    """All the Python of a chapter."""
+    return "\n".join(cell.source for cell in cells(stem).values())
+
+
+def ordered_ids(stem):
+    """The ids of a chapter's headings, in order."""
+    return [name for _, _, name, _ in PROJECT.page("en", stem).headings]
+
+
+def ids(stem):
+    return set(ordered_ids(stem))
+
+
+def ledger(row):
+    """What a row of the ledger has."""
+    (found,) = [each for each in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"] if each["id"] == row]
+    return found
+
+
 # ---- the map ---------------------------------------------------------------------------------
 
 
@@ -71,6 +96,7 @@ def chapters_of_the_site(language):
     return [(stem, PROJECT.title(language, stem)) for stem in stems]
 
 
+@pytest.mark.claim(zh="从 PyTorch 是什么到保存与加载的章节地图", en="Map of the chapters, from What is PyTorch? to Saving and loading")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_chapter_is_on_the_map_in_reading_order(language):
     found, order = nodes(language), chapters_of_the_site(language)
@@ -83,6 +109,7 @@ def test_every_chapter_is_on_the_map_in_reading_order(language):
         assert (label == f"{number} {name}") == (stem != STEM), label
 
 
+@pytest.mark.claim(zh="同一张地图，写成清单：", en="The same map as a list:")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_list_says_the_same_as_the_map(chapter, language):
     text = section(chapter, language, "map")
@@ -98,6 +125,9 @@ def test_the_list_says_the_same_as_the_map(chapter, language):
             assert found[stem][0] == f"{number} {name}"
 
 
+@pytest.mark.claim(
+    zh="数字是建议的次序；有线连着的，上面那章先读。",
+    en="The numbers are the suggested order; where a line joins two chapters, read the upper one first.")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lines_of_the_map_lead_to_each_chapter_from_all_that_it_needs(language):
     """A line ends in the middle of a box's upper side; whatever a chapter says must be read first lies upstream of it."""
@@ -145,6 +175,7 @@ def test_the_drawing_can_be_read_everywhere(language):
     assert all(link["tabindex"] == "-1" for link in svg.find_all("a"))
 
 
+@pytest.mark.claim(zh="实线框点得开，虚线框是以后的部分。", en="Solid boxes open with a click; the dashed ones are for later.")
 def test_later_parts_are_dashed_and_no_links_and_both_maps_are_one():
     bare = []
     for language in LANGUAGES:
@@ -153,6 +184,148 @@ def test_later_parts_are_dashed_and_no_links_and_both_maps_are_one():
         assert len(dashed.find_all("rect")) == 2 and not dashed.find_all("a") and not dashed.find_parent("a")
         bare.append(re.sub(r">[^<>]*<", "><", source))
     assert bare[0] == bare[1]
+
+
+def boxes_are(first, *stems):
+    """The boxes from number `first` on belong to these chapters, in this order, and say the title that its own page has."""
+    for language in LANGUAGES:
+        found = list(nodes(language).items())[first - 1 :]
+        for number, (stem, (label, *_)), wanted in zip(range(first, first + len(stems)), found, stems):
+            assert stem.split("/")[1] == wanted and re.sub("[ ]?[(（].*", "", label) == f"{number} {PROJECT.title(language, stem)}", label
+            assert ("(" in label or "（" in label) == (stem == STEM)
+
+
+@pytest.mark.claim(zh="1 PyTorch 是什么", en="1 What is PyTorch?")
+@pytest.mark.claim(zh="2 安装", en="2 Install")
+@pytest.mark.claim(zh="3 路线图（你在这里）", en="3 Roadmap (you are here)")
+@pytest.mark.claim(zh="4 张量", en="4 Tensors")
+def test_boxes_1_to_4_have_number_and_name_of_their_chapters():
+    boxes_are(1, "what-is-pytorch", "install", "roadmap", "tensors")
+
+
+@pytest.mark.claim(zh="5 形状", en="5 Shapes")
+@pytest.mark.claim(zh="6 设备", en="6 Devices")
+@pytest.mark.claim(zh="7 与 NumPy 互通", en="7 The bridge to NumPy")
+@pytest.mark.claim(zh="8 自动求导", en="8 Autograd")
+def test_boxes_5_to_8_have_number_and_name_of_their_chapters():
+    boxes_are(5, "shapes", "devices", "numpy-bridge", "autograd")
+
+
+@pytest.mark.claim(zh="9 模块", en="9 Modules")
+@pytest.mark.claim(zh="10 用好模块", en="10 Modules in practice")
+@pytest.mark.claim(zh="11 激活函数", en="11 Activation functions")
+@pytest.mark.claim(zh="12 卷积", en="12 Convolution")
+def test_boxes_9_to_12_have_number_and_name_of_their_chapters():
+    boxes_are(9, "modules", "module-practice", "activations", "convolution")
+
+
+@pytest.mark.claim(zh="13 池化", en="13 Pooling")
+@pytest.mark.claim(zh="14 损失函数", en="14 Losses")
+@pytest.mark.claim(zh="15 LeNet", en="15 LeNet")
+@pytest.mark.claim(zh="16 数据", en="16 Data")
+def test_boxes_13_to_16_have_number_and_name_of_their_chapters():
+    boxes_are(13, "pooling", "losses", "lenet", "data")
+
+
+@pytest.mark.claim(zh="17 优化器", en="17 Optimizers")
+@pytest.mark.claim(zh="18 训练循环", en="18 The training loop")
+@pytest.mark.claim(zh="19 回归", en="19 Regression")
+@pytest.mark.claim(zh="20 分类", en="20 Classification")
+def test_boxes_17_to_20_have_number_and_name_of_their_chapters():
+    boxes_are(17, "optimizers", "training-loop", "regression", "classification")
+
+
+@pytest.mark.claim(zh="21 图像分类器", en="21 Image classifier")
+@pytest.mark.claim(zh="22 TensorBoard", en="22 TensorBoard")
+@pytest.mark.claim(zh="23 保存与加载", en="23 Saving and loading")
+def test_boxes_21_to_23_have_number_and_name_of_their_chapters():
+    boxes_are(21, "image-classifier", "tensorboard", "saving")
+
+
+@pytest.mark.claim(zh="基础网络训练以后", en="FoundationsNetworksTrainingLater")
+@pytest.mark.claim(zh="作品：风格迁移、GAN再往前：微调、读源码", en="Gallery: style, GANsBeyond: fine-tuning")
+def test_parts_of_the_map_are_those_of_the_site_and_of_the_rows_still_to_come():
+    homes = {row["home"] for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]}
+    later = {"gallery/style-transfer", "gallery/gan", "beyond/finetuning", "beyond/reading-source"}
+    assert later <= homes and not later & set(PROJECT.stems())
+    for language in LANGUAGES:
+        bold = [text.get_text() for text in drawing(language)[1].find("g", attrs={"font-weight": "700"}).find_all("text")]
+        assert bold[:3] == [PROJECT.title(language, f"{part}index") for part in PARTS] and len(bold) == 4
+
+
+@pytest.mark.claim(zh="PyTorch 是什么：它的两样看家本领。", en="What is PyTorch? The two things that it does for you.")
+@pytest.mark.claim(zh="安装：装好，再确认真的装好了。", en="Install: get it, and make sure that you have got it.")
+@pytest.mark.claim(zh="路线图：就是这一页。", en="Roadmap: this page.")
+@pytest.mark.claim(zh="张量：装数字的那种东西，一切从它开始。", en="Tensors: what numbers are kept in. Everything begins here.")
+def test_the_list_describes_the_first_chapters():
+    assert "two-skills" in cells("foundations/what-is-pytorch") and "two" in ids("foundations/what-is-pytorch")
+    assert {"pip", "check"} <= ids("foundations/install") and list(nodes("en"))[2] == STEM
+    assert "torch.tensor(" in code("foundations/tensors")
+    assert all(re.search("(?i)tensor|torch", code(stem)) for stem in list(nodes("en"))[3:])
+
+
+@pytest.mark.claim(zh="形状：同样的数，换一种排法。", en="Shapes: the same numbers, arranged in another way.")
+@pytest.mark.claim(zh="设备：CPU 还是 GPU，什么时候值得搬。", en="Devices: CPU or GPU, and when the move pays.")
+@pytest.mark.claim(
+    zh="与 NumPy 互通：来回怎么走，什么时候共用一块内存。",
+    en="The bridge to NumPy: there and back, and when both share one memory.")
+@pytest.mark.claim(zh="自动求导：一行 `backward()` 背后的事。", en="Autograd: what goes on behind the one line `backward()`.")
+def test_the_list_describes_the_rest_of_the_foundations():
+    assert ".view(" in code("foundations/shapes") and ".permute(" in code("foundations/shapes")
+    assert {"curve", "gpu-curve"} <= ids("foundations/devices") and {"cpu-curve", "gpu-curve"} <= set(cells("foundations/devices"))
+    assert {"across", "shared"} <= ids("foundations/numpy-bridge") and {"there-and-back", "shared"} <= set(cells("foundations/numpy-bridge"))
+    assert ".backward()" in code("foundations/autograd") and {"graph", "engine"} <= ids("foundations/autograd")
+
+
+@pytest.mark.claim(zh="模块：网络怎样保管要学的数。", en="Modules: how a network keeps the numbers that it learns.")
+@pytest.mark.claim(zh="用好模块：把网络初始化、切换、冻结、搬动。", en="Modules in practice: initialise a network, switch it, freeze it, move it.")
+@pytest.mark.claim(zh="激活函数：两层之间为什么非要弯一下。", en="Activation functions: why there must be a bend between two layers.")
+@pytest.mark.claim(zh="卷积：一个小窗口怎样扫过整张图。", en="Convolution: how a small window sweeps over a picture.")
+def test_the_list_describes_modules_activations_and_convolution():
+    assert {"register", "parameters"} <= set(cells("networks/modules"))
+    order = [name for name in ordered_ids("networks/module-practice") if name in ("init", "modes", "freeze", "move")]
+    assert order == ["init", "modes", "freeze", "move"]
+    assert "why" in ids("networks/activations") and list(cells("networks/activations"))[:2] == ["merge", "bend"]
+    assert "animate" in cells("networks/convolution") and "Conv2d(" in code("networks/convolution")
+
+
+@pytest.mark.claim(zh="池化：把图缩小，留下要紧的。", en="Pooling: make the picture smaller and keep what matters.")
+@pytest.mark.claim(zh="损失函数：把“错了多少”变成一个数。", en="Losses: turn “how wrong?” into one number.")
+@pytest.mark.claim(
+    zh="LeNet：用前面的零件，拼出一个看图的网络。",
+    en="LeNet: a network that looks at pictures, built from the parts above.")
+def test_the_list_describes_pooling_losses_and_lenet():
+    pooled = torch.nn.MaxPool2d(2)(torch.tensor([[[0.0, 7.0], [1.0, 2.0]]]))
+    assert pooled.numel() == 1 and pooled.item() == 7 and "MaxPool2d(" in code("networks/pooling")
+    assert torch.nn.CrossEntropyLoss()(torch.zeros(5, 3), torch.zeros(5, dtype=torch.long)).ndim == 0 and "what" in ids("networks/losses")
+    lenet = cells("networks/lenet")["lenet"].source
+    assert all(part in lenet for part in ("Module", "Conv2d", "relu", "Linear")) and "pool" in lenet and "MSELoss(" in code("networks/lenet")
+
+
+@pytest.mark.claim(zh="数据：一次一批，送进网络。", en="Data: into the network, one batch at a time.")
+@pytest.mark.claim(zh="优化器：拿到梯度以后，权重怎么改。", en="Optimizers: you have the gradient; how should the weights change?")
+@pytest.mark.claim(zh="训练循环：每个项目都用得上的那几十行。", en="The training loop: the few dozen lines that every project shares.")
+def test_the_list_describes_data_optimizers_and_the_loop():
+    assert "DataLoader(" in code("training/data") and "loader" in ids("training/data")
+    assert ".step()" in code("training/optimizers") and "no-backward" in ids("training/optimizers")
+    loop = sum(len([line for line in cells("training/training-loop")[name].source.splitlines() if line.strip()]) for name in ("evaluate", "fit"))
+    assert 24 <= loop <= 60, loop
+
+
+@pytest.mark.claim(zh="回归：让网络学会一条弯的线。", en="Regression: teach a network a line that bends.")
+@pytest.mark.claim(zh="分类：分开两弯月牙，看边界怎样移动。", en="Classification: part two half-moons and watch the boundary move.")
+@pytest.mark.claim(zh="图像分类器：彩色图片里是什么。", en="Image classifier: what is in a colour picture?")
+def test_the_list_describes_the_projects():
+    assert "net" in cells("training/regression") and {"line", "hidden"} <= ids("training/regression")
+    assert "make_moons" in code("training/classification") and "animate" in cells("training/classification")
+    assert "RGB" in code("training/image-classifier") or "Conv2d(3" in code("training/image-classifier")
+
+
+@pytest.mark.claim(zh="TensorBoard：看着它学。", en="TensorBoard: watch it learn.")
+@pytest.mark.claim(zh="保存与加载：学到的东西，怎样留住。", en="Saving and loading: keep what was learned.")
+def test_the_list_describes_watching_and_keeping():
+    assert "SummaryWriter(" in code("training/tensorboard") and "add_scalar(" in code("training/tensorboard")
+    assert "torch.save(" in code("training/saving") and "torch.load(" in code("training/saving")
 
 
 # ---- how long it takes -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import re
+import statistics
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -15,6 +16,7 @@ from bs4 import BeautifulSoup
 
 from press.project import Project
 from press.weave import reading_minutes
+from tests.facts import fact
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = Project(ROOT, read_once=True)
@@ -331,19 +333,48 @@ def test_the_list_describes_watching_and_keeping():
 # ---- how long it takes -----------------------------------------------------------------------
 
 
+@pytest.mark.claim(zh="官方的入门教程，标题里写着 60 分钟。", en="The official tutorial for beginners has 60 minutes in its title.")
+@pytest.mark.claim(
+    zh="旧笔记老老实实地记着：认真读下来，大约四个小时。",
+    en="The old notes kept an honest record: read with care, it took about four hours.")
+@pytest.mark.claim(zh="是标题的四倍。", en="That is four times the title.")
+@pytest.mark.claim(
+    zh="这个数只算读，连想带敲，就拿出那把尺子：页首写 25 分钟，给自己留 100 分钟。",
+    en="The figure is for reading only. To think and type as well, take out the yardstick: where the page says 25 minutes, keep 100 free.")
 @pytest.mark.ledger("n0-03")
-def test_the_sixty_minutes_took_four_hours_and_a_page_says_how_long_it_takes(chapter):
-    zh, en = (" ".join(section(chapter, language, "hours").split()) for language in LANGUAGES)
-    assert "标题里写着 60 分钟" in zh and "大约四个小时" in zh and "四倍" in zh
-    assert "60 minutes in its title" in en and "about four hours" in en and "four times" in en
-    factor = 4 * 60 / 60
-    assert factor == 4 and 25 * factor == 100
-    assert "写 25 分钟，给自己留 100 分钟" in zh and "says 25 minutes, keep 100 free" in en
-    for language in LANGUAGES:  # the two figures at the top of every chapter
+def test_the_sixty_minutes_took_four_hours():
+    minutes = int(re.search(r"(\d+) Minute", fact(STEM, "blitz"))[1])
+    said = ledger("n0-03")["said"]
+    hours = {"four": 4}[re.search(r"about (\w+) hours", said["en"])[1]]
+    assert minutes == 60 and "大约四个小时" in said["zh"] and "with care" in said["en"] and "认真" in said["zh"]
+    assert hours * 60 / minutes == 4 and hours * 60 / minutes * 25 == 100
+    before = reading_minutes(PROJECT, "foundations/tensors")
+    assert before > 0 and "seconds" not in inspect.getsource(reading_minutes).split("code =")[1]  # what the code takes to run is left out
+
+
+@pytest.mark.claim(
+    zh="本站每章的页首都有两个数，一个是阅读时间，一个是代码运行的时间。",
+    en="Each chapter here opens with two figures: how long it takes to read, and how long its code takes to run.")
+@pytest.mark.claim(zh="后者是真跑出来的。", en="The second was measured.")
+@pytest.mark.claim(
+    zh="页首的分钟数只算读，学会要按四倍留时间。",
+    en="The minutes at the top of a page are for reading; to learn it, allow four times as much.")
+@pytest.mark.ledger("n0-03")
+def test_a_page_says_how_long_it_takes_to_read_and_to_run():
+    for language in LANGUAGES:
         strings = yaml.safe_load((ROOT / f"mkdocs.{language}.yml").read_text(encoding="utf-8"))["extra"]["strings"]
-        assert "{minutes}" in strings["meta"] and "{seconds}" in strings["runs"]
+        assert "{minutes}" in strings["meta"] and re.search("阅读|read", strings["meta"])
+        assert "{seconds}" in strings["runs"] and re.search("运行|runs", strings["runs"])
+    from press import run
+
+    assert '"seconds": round(time.monotonic() - started' in inspect.getsource(run)  # a clock, not an estimate
+    assert 4 * 60 / int(re.search(r"(\d+) Minute", fact(STEM, "blitz"))[1]) == 4
 
 
+@pytest.mark.claim(
+    zh="前者这样算：每分钟 250 个汉字（英文是 130 个单词），每行代码 6 秒，中英文两页取长的那个，再凑成 5 的倍数。",
+    en="The first is computed: 130 words of English a minute (or 250 characters of Chinese), 6 seconds for each line of code, the longer of the two languages, rounded to a multiple of 5.")
+@pytest.mark.claim(zh="页面上折叠起来的代码不算在内。", en="Code that a page shows folded does not count.")
 @pytest.mark.ledger("n0-03")
 def test_minutes_are_computed_as_the_page_says(chapter):
     characters, words, seconds, step = map(int, re.search(
@@ -357,11 +388,25 @@ def test_minutes_are_computed_as_the_page_says(chapter):
         code = sum(len(cell.source.splitlines()) for cell in PROJECT.cells(stem).values() if "fold" not in cell.tags) * seconds / 60
         assert abs(reading_minutes(PROJECT, stem) - max(chinese, english) - code) <= step / 2 + 1e-9, stem
         assert reading_minutes(PROJECT, stem) % step == 0
+    folded = [cell for stem in PROJECT.chapters() for cell in PROJECT.cells(stem).values() if "fold" in cell.tags]
+    assert (characters, words, seconds, step) == (250, 130, 6, 5) and len(folded) > 5  # enough of them to tell the two sums apart
 
 
 # ---- the official tutorial -------------------------------------------------------------------
 
 
+@pytest.mark.claim(
+    zh="去读官方的 60 分钟教程；也有一份中文译文，可惜已经跟不上原文。",
+    en="Read the official 60-minute tutorial; there is a Chinese translation too, but it has fallen behind.")
+@pytest.mark.claim(
+    zh="今天的原文在 docs.pytorch.org，要读就读这一份。",
+    en="The original now lives at docs.pytorch.org. If you read one, read that.")
+@pytest.mark.claim(
+    zh="其中训练分类器那一课要先下载图片，断网时可以跳过。",
+    en="Its lesson on training a classifier begins with a download of pictures; skip it while you are offline.")
+@pytest.mark.claim(
+    zh="本站的中英文两页引用的是同一份代码，要旧一起旧，要改一起改，所以不会走散。",
+    en="The Chinese and the English pages here quote one and the same code. They age together and are mended together, so they cannot part.")
 @pytest.mark.ledger("n0-04")
 def test_the_official_tutorial_is_linked_and_no_translation(chapter):
     for language in LANGUAGES:
@@ -370,8 +415,23 @@ def test_the_official_tutorial_is_linked_and_no_translation(chapter):
         assert all(re.match(r"https://(docs|discuss)\.pytorch\.org/|https://github\.com/pytorch/pytorch[#/]", link) for link in links)
     quotes = [[quote.address for quote in PROJECT.page(language, STEM).quotes] for language in LANGUAGES]
     assert quotes[0] == quotes[1] == [f"{STEM}.py:{name}" for name in chapter]  # one code for both languages
+    said = ledger("n0-04")["said"]
+    assert "blitz" in said["en"] and "Chinese translation" in said["en"] and "fallen behind" in said["en"] and "60 分钟" in said["zh"] and "跟不上" in said["zh"]
+    from tests.facts import facts
+
+    assert "60 Minute" in fact(STEM, "blitz") and facts(STEM)["blitz"]["source"].startswith("https://docs.pytorch.org/tutorials/")
+    assert "download=True" in fact(STEM, "training a classifier") and fact(STEM, "training a classifier")[0].startswith("load")
+    assert "download" in inspect.signature(torchvision.datasets.CIFAR10).parameters
 
 
+@pytest.mark.claim(
+    zh="比如要取出损失（loss，衡量“错了多少”的一个数），0.4 版之前的写法是：",
+    en="To get at the loss, for instance (one number that says how wrong you are), the way before version 0.4 was this:")
+@pytest.mark.claim(zh="如今会报错。", en="Today it is an error.")
+@pytest.mark.claim(
+    zh="从那一版起，损失就是单独一个数，不再是装着一个数的一排，也就没有“第 0 个”可取。",
+    en="Since that version a loss is a number by itself, not a row with one number in it, so there is no “item 0” to take.")
+@pytest.mark.claim(zh="出路就写在报错里，改用 `item()`：", en="The message names the way out, `item()`:")
 @pytest.mark.ledger("n0-04", "n1-29")
 def test_code_from_before_0_4_fails_today(chapter):
     ran = chapter["aged"]
@@ -383,14 +443,39 @@ def test_code_from_before_0_4_fails_today(chapter):
     from torch.autograd import Variable
 
     assert type(Variable(torch.ones(2))) is torch.Tensor  # the other sign of age does nothing any more
-    says(chapter, "`.data`", "`Variable`", "releases/tag/v0.4.0", "`item()`")
+    old = fact(STEM, "zero-dimensional loss")
+    assert old["version"] == "0.4.0" and old["before"] == ran.code.splitlines()[-1] and old["today"] == chapter["today"].code
+    assert (tuple(old["shape before"]), tuple(old["shape since"])) == (row.shape, MSE(row, row).shape) == ((1,), ())
     others = "".join(ran.code for name, ran in chapter.items() if name != "aged")
     assert ".data" not in others and "Variable" not in others
+
+
+@pytest.mark.claim(
+    zh="于是你有了一个辨别年份的办法：哪份教程、哪条回答里还写着 `.data` 或者 `Variable`，它多半停在了 0.4 版之前。",
+    en="Which gives you a way to date what you read: a tutorial or an answer with `.data` or `Variable` in it has most likely stood still since before 0.4.")
+@pytest.mark.claim(
+    zh="搜到了先看日期，再看有没有 `.data` 和 `Variable`。",
+    en="With a hit, look at its date, and whether there is any `.data` or `Variable` in it.")
+@pytest.mark.ledger("n1-29")
+def test_variable_and_data_are_signs_of_age():
+    from torch.autograd import Variable
+
+    old, today = fact(STEM, "zero-dimensional loss"), ledger("n1-29")["today"]["en"]
+    assert old["version"].startswith("0.4") and old["merged"] == ["Tensor", "Variable"] and ".data" in old["before"]
+    plain = torch.ones(2)
+    assert type(Variable(plain)) is torch.Tensor and Variable(plain).data_ptr() == plain.data_ptr()  # wrapping does nothing
+    assert "`Variable`" in today and "`.data`" in today and "date" in today
 
 
 # ---- five steps, documentation ---------------------------------------------------------------
 
 
+@pytest.mark.claim(
+    zh="二 | 自己写一个简单的，比如认手写数字 | 还是最好的检验，断网也能练：scikit-learn 自带一份真的手写数字 | 写到不看页面也跑得通",
+    en="2 | write something simple of your own: recognise handwritten digits, say | still the best test, and possible offline: scikit-learn comes with real handwritten digits | until it runs without a look at the page")
+@pytest.mark.claim(
+    zh="五 | 读源码 | 不用下载，你装好的包里就有；以后也有专门一章 | 好奇的时候",
+    en="5 | read the source | no download: it is inside the packages you installed; this too gets a chapter, later | when curious")
 def test_five_steps_need_no_network(chapter):
     from sklearn.datasets import load_digits
 
@@ -399,11 +484,42 @@ def test_five_steps_need_no_network(chapter):
         home = Path(package.__file__).parent
         thing = torch.nn.Linear if package is torch else torchvision.transforms.Compose
         assert Path(inspect.getsourcefile(thing)).is_relative_to(home) and "def " in inspect.getsource(thing)
+    assert ledger("n1-30")["home"] not in PROJECT.stems() and "source" in ledger("n1-30")["home"]
     for language, numbers in (("zh", "一二三四五"), ("en", "12345")):
         rows = re.findall(r"^\| (\S) \|", section(chapter, language, "steps"), re.MULTILINE)
         assert "".join(row for row in rows if row != "步") == numbers
 
 
+@pytest.mark.claim(
+    zh="一 | 60 分钟教程，再看一组“简单例子” | 先走上面的地图，再读官方教程，就成了复习；那组例子以后有专门一章 | 各章按页首乘四；官方教程四小时",
+    en="1 | the 60-minute tutorial, then a set of “simple examples” | walk the map first, and the official tutorial will be a revision; the examples get a chapter of their own, later | each chapter: its minutes, times four; the tutorial: four hours")
+@pytest.mark.claim(
+    zh="三 | 读文档 | 三页，值得从头读到尾 | 跑完哪章，读哪页",
+    en="3 | read the documentation | three pages, from end to end | one page after each chapter")
+@pytest.mark.claim(zh="四 | 看论坛 | 先搜，再问 | 卡住的时候", en="4 | read the forum | search first, then ask | when stuck")
+def test_steps_of_the_table_are_those_of_the_notes(chapter):
+    assert "simple examples" in ledger("n1-26")["said"]["en"].lower() and ledger("n1-26")["home"] not in PROJECT.stems()
+    assert "four hours" in ledger("n0-03")["said"]["en"] and fact(STEM, "blitz").endswith("60 Minute Blitz")
+    assert ledger("n1-28")["said"]["en"].startswith("Roadmap, step 3: read the documentation")
+    assert ledger("n1-29")["said"]["en"].startswith("Roadmap, step 4: read the forum") and "when stuck" in ledger("n1-29")["said"]["en"]
+    order = ordered_ids(STEM)
+    assert order.index("docs") < order.index("forum") < order.index("ask")  # search, then ask
+    for language in LANGUAGES:
+        assert sum(row.startswith("|") and DOCS in row for row in section(chapter, language, "docs").splitlines()) == 3
+
+
+@pytest.mark.claim(
+    zh="第一行列出 `torch` 里所有带 `median` 的名字：记不全名字时，就这样找。",
+    en="The first line lists all the names in `torch` with `median` in them; do that when you half remember one.")
+@pytest.mark.claim(
+    zh="往下是 `torch.median` 自带说明的开头，这种说明叫文档字符串（docstring）。",
+    en="Below it is the beginning of the docstring of `torch.median`, the explanation that the function carries with it.")
+@pytest.mark.claim(
+    zh="注意 `note` 那几行：个数是偶数时，它交出两个中间数里小的那个；想要 2.5，请用 `torch.quantile`，`q=0.5`。",
+    en="See the lines under `note`: of an even number of values it returns the lower of the two in the middle, and if you want 2.5, use `torch.quantile` with `q=0.5`.")
+@pytest.mark.claim(
+    zh="谁也没算错，只是约定不同，用的是哪一种，文档会告诉你。",
+    en="Nobody was wrong. The conventions differ, and the documentation tells you which one holds.")
 @pytest.mark.ledger("n1-28")
 def test_the_documentation_explains_the_surprise_offline(chapter):
     assert chapter["surprise"].value.item() == 2 == sorted([1, 2, 3, 4])[1]
@@ -415,9 +531,39 @@ def test_the_documentation_explains_the_surprise_offline(chapter):
     flat = " ".join(inspect.getdoc(torch.median).split())
     assert rest.strip() and flat.startswith(" ".join(rest.split())) and rest.endswith("instead.\n")
     assert all(len(line) <= 84 for line in rest.splitlines())
-    says(chapter, "2.5", "`q=0.5`", "`torch.quantile`", "`help(torch.median)`", "`torch.median?`")
 
 
+@pytest.mark.claim(zh="中位数，就是排好队以后站在正中间的那个数。", en="The median is the one in the middle, once all have lined up by size.")
+@pytest.mark.claim(zh="课本上说是 2.5，PyTorch 说是 2。", en="The school book says 2.5, PyTorch says 2.")
+@pytest.mark.claim(
+    zh="平时不必写 `print`：Jupyter 里输入 `torch.median?`，别处用 `help(torch.median)`。",
+    en="You need not write `print` for this. In Jupyter, type `torch.median?`, elsewhere `help(torch.median)`.")
+@pytest.mark.claim(
+    zh="文档就在电脑里：`dir` 找名字，`help` 看说明。",
+    en="The documentation is on your computer: `dir` finds names, `help` explains them.")
+@pytest.mark.ledger("n1-28")
+def test_medians_and_how_to_ask_for_help(chapter, capsys):
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    assert statistics.median([9, 1, 5]) == sorted([9, 1, 5])[1] == torch.median(torch.tensor([9, 1, 5])).item() == 5
+    assert statistics.median([1, 2, 3, 4]) == 2.5 and chapter["surprise"].value.item() == 2
+    assert "pinfo" in TransformerManager().transform_cell("torch.median?")  # Jupyter's question mark
+    with pytest.raises(SyntaxError):  # and nobody else's
+        compile("torch.median?", "<elsewhere>", "exec")
+    help(torch.median)
+    assert "lower of the two medians is returned" in capsys.readouterr().out
+    assert "median" in dir(torch) and Path(torch.__file__).exists()
+
+
+@pytest.mark.claim(
+    zh="`backward()` 顺着什么往回走？`no_grad` 和 `inference_mode` 差在哪里？张量改了一下，为什么就报错？ | Autograd mechanics | 自动求导",
+    en="What does `backward()` walk back along? How do `no_grad` and `inference_mode` differ? Why is it an error that I changed a tensor? | Autograd mechanics | Autograd")
+@pytest.mark.claim(
+    zh="`parameters()`、`state_dict()`、`train()`、`eval()` 各管什么？ | `torch.nn.Module` | 模块和用好模块",
+    en="What are `parameters()`, `state_dict()`, `train()`, `eval()` for? | `torch.nn.Module` | Modules and Modules in practice")
+@pytest.mark.claim(
+    zh="优化器怎么造？`step()` 做了什么？学习率怎样调？ | `torch.optim` | 优化器",
+    en="How do I make an optimizer? What does `step()` do? How is the learning rate adjusted? | `torch.optim` | Optimizers")
 @pytest.mark.ledger("n1-28")
 def test_the_three_pages_stand_beside_their_questions_and_chapters(chapter):
     expected = [
@@ -435,6 +581,27 @@ def test_the_three_pages_stand_beside_their_questions_and_chapters(chapter):
     assert all(getattr(torch.nn.Module, name[:-2]).__doc__ for name in expected[1][0])
     assert torch.optim.Optimizer.step.__doc__ and torch.optim.lr_scheduler.LRScheduler.__doc__
     assert "locally-disable-grad-doc" in torch.no_grad.__doc__  # a section of Autograd mechanics
+
+
+@pytest.mark.claim(
+    zh="值得从头读到尾的，旧笔记挑了三处，今天仍然是这三处。",
+    en="For reading from end to end the old notes chose three pages, and those are still the three.")
+@pytest.mark.claim(
+    zh="中间那一页像字典，一个方法一条；想看文章，官方另有一篇 Modules。",
+    en="The one in the middle reads like a dictionary, method after method. If you prefer an essay, there is an official one called Modules.")
+@pytest.mark.claim(
+    zh="值得通读的有三页：Autograd mechanics、`nn.Module`、`optim`。",
+    en="Read three pages from end to end: Autograd mechanics, `nn.Module`, `optim`.")
+@pytest.mark.ledger("n1-28")
+def test_the_three_pages_are_those_of_the_notes(chapter):
+    said, today = ledger("n1-28")["said"]["en"], ledger("n1-28")["today"]["en"]
+    chosen = ["autograd mechanics", "`nn.Module`", "`optim`"]
+    assert [name for name in chosen if name in said] == chosen and "Those three are still" in today
+    methods = [name for name, thing in vars(torch.nn.Module).items() if not name.startswith("_") and inspect.isfunction(thing)]
+    explained = [name for name in methods if getattr(torch.nn.Module, name).__doc__]
+    assert len(methods) > 40 and len(explained) > 0.9 * len(methods)
+    assert fact(STEM, "note on modules") == {"title": "Modules", "of": "notes"}
+    assert all(DOCS + "notes/modules.html" in section(chapter, language, "docs") for language in LANGUAGES)
 
 
 # ---- forum -----------------------------------------------------------------------------------

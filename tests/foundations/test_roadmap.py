@@ -218,7 +218,7 @@ def test_boxes_1_to_4_have_number_and_name_of_their_chapters():
 
 @pytest.mark.claim(zh="5 形状", en="5 Shapes")
 @pytest.mark.claim(zh="6 设备", en="6 Devices")
-@pytest.mark.claim(zh="7 与 NumPy 互通", en="7 The bridge to NumPy")
+@pytest.mark.claim(zh="7 NumPy 与张量的桥", en="7 The bridge to NumPy")
 @pytest.mark.claim(zh="8 自动求导", en="8 Autograd")
 def test_boxes_5_to_8_have_number_and_name_of_their_chapters():
     boxes_are(5, "shapes", "devices", "numpy-bridge", "autograd")
@@ -280,7 +280,7 @@ def test_the_list_describes_the_first_chapters():
 @pytest.mark.claim(zh="形状：同样的数，换一种排法。", en="Shapes: the same numbers, arranged in another way.")
 @pytest.mark.claim(zh="设备：CPU 还是 GPU，什么时候值得搬。", en="Devices: CPU or GPU, and when the move pays.")
 @pytest.mark.claim(
-    zh="与 NumPy 互通：来回怎么走，什么时候共用一块内存。",
+    zh="NumPy 与张量的桥：来回怎么走，什么时候共用一块内存。",
     en="The bridge to NumPy: there and back, and when both share one memory.")
 @pytest.mark.claim(zh="自动求导：一行 `backward()` 背后的事。", en="Autograd: what goes on behind the one line `backward()`.")
 def test_the_list_describes_the_rest_of_the_foundations():

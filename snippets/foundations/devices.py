@@ -8,7 +8,7 @@ b = torch.randn(3, 5)  # (3, 5)
 c = torch.zeros(4, 5)
 for k in torch.randperm(20).tolist():  # the 20 entries of c, in a shuffled order
     i, j = k // 5, k % 5
-    c[i, j] = (a[i] * b[:, j]).sum()  # one row of a, one column of b, no other entry of c
+    c[i, j] = (a[i] * b[:, j]).sum()  # one row of a, one column of b
 
 torch.allclose(c, a @ b)
 
@@ -19,10 +19,11 @@ torch.device("mps"), torch.device("cuda:1")
 print("built for CUDA:", torch.version.cuda)
 print("usable now:", torch.accelerator.is_available())
 print("current:", torch.accelerator.current_accelerator())
-print("current, if usable:", torch.accelerator.current_accelerator(check_available=True))
+usable = torch.accelerator.current_accelerator(check_available=True)
+print("current, if usable:", usable)
 
 # %% choose tags=["timing"]
-accelerator = torch.accelerator.current_accelerator(check_available=True)  # None if there is none
+accelerator = torch.accelerator.current_accelerator(check_available=True)
 device = accelerator or torch.device("cpu")
 device
 
@@ -102,11 +103,12 @@ def seconds_per_product(n, device, rounds=7):
         times.append((perf_counter() - start) / calls)
     return median(times[1:])  # without the warm-up
 
-# %% cpu-curve tags=["timing"]
+# %% cpu-curve tags=["timing", "fold"]
 import matplotlib.pyplot as plt
 
 sizes = [2**k for k in range(1, 11)]  # 2, 4, ..., 1024
-cpu_speed = [2 * n**3 / seconds_per_product(n, torch.device("cpu")) / 1e9 for n in sizes]
+cpu = torch.device("cpu")
+cpu_speed = [2 * n**3 / seconds_per_product(n, cpu) / 1e9 for n in sizes]  # GFLOP/s
 
 plt.loglog(sizes, cpu_speed, "o-", label="CPU")
 plt.xticks(sizes, sizes)
@@ -116,9 +118,10 @@ plt.ylabel("speed (GFLOP/s)")
 plt.legend()
 plt.show()
 
-# %% gpu-curve tags=["gpu", "timing"]
+# %% gpu-curve tags=["gpu", "timing", "fold"]
 gpu_sizes = sizes + [2048, 4096]
-gpu_speed = [2 * n**3 / seconds_per_product(n, torch.device("cuda")) / 1e9 for n in gpu_sizes]
+gpu = torch.device("cuda")
+gpu_speed = [2 * n**3 / seconds_per_product(n, gpu) / 1e9 for n in gpu_sizes]
 
 plt.loglog(sizes, cpu_speed, "o-", label="CPU")
 plt.loglog(gpu_sizes, gpu_speed, "s-", label="GPU")

@@ -1,4 +1,4 @@
-# The Python cells of the chapter foundations/install. The shell lines are in install.sh.
+# The Python cells of foundations/install. The shell lines are in install.sh.
 
 # %% environment tags=["timing"]
 import platform
@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 import torch
 
-print("Python      ", platform.python_version(), "on", platform.system(), platform.machine())
+system = f"{platform.system()} {platform.machine()}"
+print("Python      ", platform.python_version(), "on", system)
 print("torch       ", torch.__version__)
 print("torchvision ", version("torchvision"))
 print("CUDA        ", torch.version.cuda)
@@ -42,5 +43,5 @@ print("builds:", torch.__version__, torchvision.__version__)
 import subprocess
 import sys
 
-other = [sys.executable, "-S", "-c", "import torch"]  # -S: this Python, without its packages
+other = [sys.executable, "-S", "-c", "import torch"]  # -S: without its packages
 print(subprocess.run(other, capture_output=True, text=True).stderr.splitlines()[-1])

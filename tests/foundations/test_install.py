@@ -337,7 +337,7 @@ def test_what_else_is_installed_is_what_the_snippets_import(chapter):
 def test_what_the_old_notes_had(chapter):
     ledger = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))
     (row,) = [row for row in ledger["rows"] if row["id"] == "n1-02"]
-    assert row["said"] == {"zh": "实验室服务器上的 PyTorch 环境，贴的是一张截图。", "en": "The PyTorch set-up of the lab's server, as a screenshot."}
+    assert row["said"] == {"zh": "实验室服务器上的 PyTorch 环境，贴的是一张截图。", "en": "The PyTorch set-up of the lab’s server, as a screenshot."}
 
 
 # ---- the report --------------------------------------------------------------------------------

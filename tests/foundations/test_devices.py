@@ -219,8 +219,9 @@ def test_steps_of_training_wait_for_one_another(chapter):
                    en="A CPU makes each thread as fast as it can, and runs a few tens of them at a time; a GPU (graphics processing unit) has slower threads, but runs thousands of them at once.")
 @pytest.mark.claim(zh="神经网络里的线性层，算的主要就是矩阵乘积，正合 GPU 的长处。",
                    en="The work of a linear layer in a neural network is mostly a matrix product, just what a GPU is good at.")
+@pytest.mark.claim(zh="线程（thread）是一串先后执行的运算。", en="A thread is a sequence of operations, one after another.")
 def test_a_gpu_has_many_slow_threads_and_a_linear_layer_is_a_matrix_product():
-    assert fact(STEM, "threads") == {"CPU": "as fast as possible", "at once on a CPU": "a few tens",
+    assert fact(STEM, "threads") == {"thread": "a sequence of operations", "CPU": "as fast as possible", "at once on a CPU": "a few tens",
                                      "at once on a GPU": "thousands", "one thread of a GPU": "slower"}
     layer, x = nn.Linear(512, 256, device=META), torch.empty(64, 512, device=META)
     with FlopCounterMode(display=False) as counter:
@@ -417,8 +418,8 @@ def test_the_older_way_sees_cuda_only(chapter, monkeypatch):
                    en="The meta device has tensors with a shape and a dtype but no numbers, so ... is all that is printed.")
 @pytest.mark.claim(zh="它不需要任何硬件，没有 GPU 时正好拿来演示怎样搬；只是没有数，搬不回来。",
                    en="It needs no hardware, which makes it handy for showing moves without a GPU; only, without numbers there is no way back.")
-@pytest.mark.claim(zh="第三个 meta 是 zeros_like 的：它跟着样板的设备走。",
-                   en="The third meta is that of zeros_like: it follows the device of its pattern.")
+@pytest.mark.claim(zh="最后一个 meta 是 zeros_like 的：它跟着样板的设备走。",
+                   en="The last meta is that of zeros_like: it follows the device of its pattern.")
 def test_device_is_chosen_with_device_and_read_from_device(chapter):
     cell = chapter["create"]
     x, m = cell.names["x"], cell.names["m"]

@@ -37,7 +37,7 @@ print(vector.ndim, vector[2])
 print(matrix.ndim, matrix[1, 2])
 print(stack.ndim, stack[1, 0, 2])
 
-# %% ranks-figure
+# %% ranks-figure tags=["fold"]
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -50,7 +50,7 @@ for left, t in ((0, scalar), (3, vector), (8, matrix), (13, stack)):
         ax.text(a, b, t[index].item(), ha="center", va="center_baseline")
     axes = [f"axis {i} {way}" for i, way in enumerate("↗↓→"[3 - t.ndim :])]
     ax.text(left, -1.8, "\n".join(axes), va="top", color="C2")
-    ax.text(left, 3.8, f"rank {t.ndim}\nshape {tuple(t.shape)}")
+    ax.text(left, 3.8, f"{t.ndim}-d\nshape {tuple(t.shape)}")
 ax.set(xlim=(-0.1, 17.3), ylim=(-3.9, 5.2), aspect="equal")
 ax.axis("off")
 plt.show()
@@ -80,6 +80,14 @@ counts = torch.zeros(2, 3, dtype=torch.int64)
 print(counts)
 print(torch.ones_like(counts))
 
+# %% ways
+print(torch.full((2,), 7.0))
+print(torch.arange(0, 10, 3))
+print(torch.linspace(0, 1, 5))
+print(torch.randn(3))
+print(torch.randint(0, 10, (3,)))
+print(torch.randperm(5))
+
 # %% empty
 used = torch.full((2, 3), 7.0)
 torch.empty(2, 3, out=used)  # in this very memory
@@ -100,6 +108,17 @@ print("x[:, 0] =", x[:, 0])
 z = x.clone()
 z[0, 1] = 99
 z[1] = torch.tensor([1.0, 2.0, 3.0])
+z
+
+# %% mask
+warm = x > 12  # (2, 3), bool
+print(warm)
+print(x[warm])  # (3,)
+print(warm.sum())
+
+# %% mask-assign
+z = x.clone()
+z[(x > 9) & (x < 15)] = 0
 z
 
 # %% storage
@@ -153,6 +172,8 @@ half = torch.tensor([0.5, 0.5, 0.5])  # float32
 print(whole + half)
 print(whole / 2)
 print((whole + half.to(torch.float16)).dtype)
+one = torch.tensor(1.0, dtype=torch.float64)  # ()
+print((half + one).dtype)
 
 # %% matmul-dtype tags=["raises-exception"]
 whole @ half
@@ -170,5 +191,10 @@ ghost + x
 # %% broadcast-error tags=["raises-exception"]
 x - x.mean(dim=1)  # (2, 3) - (2,)
 
+# %% mask-error tags=["raises-exception"]
+x > 9 and x < 15
+
 # %% in-place-dtype tags=["raises-exception"]
-whole += half
+half += whole  # float32 += int64
+print(half)
+whole += half  # int64 += float32

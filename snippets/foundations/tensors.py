@@ -30,7 +30,9 @@ y
 scalar = torch.tensor(7)  # ()
 vector = torch.tensor([7, 8, 9])  # (3,)
 matrix = torch.tensor([[1, 2, 3], [4, 5, 6]])  # (2, 3)
-stack = torch.tensor([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [10, 11, 12]]])  # (2, 2, 3)
+stack = torch.tensor(
+    [[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [10, 11, 12]]]
+)  # (2, 2, 3)
 
 print(scalar.ndim, scalar)
 print(vector.ndim, vector[2])

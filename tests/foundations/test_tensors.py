@@ -775,8 +775,8 @@ def test_devices_do_not_mix(chapter):
 @pytest.mark.claim(zh="乘法算成了：CPU 上的 0 维张量可以和别处的张量一起算，毕竟只是捎带一个数。",
                    en="The product came out: a 0-d tensor on the CPU may join tensors anywhere, since one number is easily taken along.")
 @pytest.mark.claim(zh="两个张量之间的加减乘除，只有这一种例外。", en="In arithmetic between two tensors, that is the only exception.")
-@pytest.mark.claim(zh="算术之外，还有几处能跨设备：下标可以是 CPU 上的张量，下标写入和 `copy_` 也收 CPU 上的张量。",
-                   en="Outside arithmetic, a few things do cross: an index may be a tensor on the CPU, and assigning by index and `copy_` take tensors from the CPU.")
+@pytest.mark.claim(zh="算术之外，还有几处能跨设备：下标可以是 CPU 上的张量，用切片写入和 `copy_` 也收 CPU 上的张量。",
+                   en="Outside arithmetic, a few things do cross: an index may be a tensor on the CPU, and assigning to a slice and `copy_` take tensors from the CPU.")
 @pytest.mark.claim(zh="两个张量运算，设备要相同，只有 CPU 上的 0 维张量例外。",
                    en="Two tensors that meet in arithmetic must share a device, a 0-d tensor on the CPU excepted.")
 def test_a_0_d_tensor_of_the_cpu_may_join_and_some_things_cross(chapter):
@@ -788,7 +788,7 @@ def test_a_0_d_tensor_of_the_cpu_may_join_and_some_things_cross(chapter):
             assert not works(act, ghost, torch.ones(shape)) and not works(act, torch.ones(shape), ghost)
             assert not works(act, torch.ones(shape), torch.tensor(2.0, device="meta"))  # 0-d, but not on the CPU
     assert ghost[torch.tensor([1, 0])].shape == (2, 3) and ghost[:, torch.tensor([True, False, True])].device.type == "meta"
-    ghost[0] = torch.ones(3)
+    ghost[0], ghost[:, 1:] = torch.ones(3), torch.ones(2, 2)
     assert ghost.copy_(torch.ones(2, 3)).device.type == "meta"
 
 

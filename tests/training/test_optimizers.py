@@ -430,12 +430,14 @@ def test_by_hand_equals_torch_and_the_paper(chapter, cell, name):
 @pytest.mark.claim(
     zh="看最后一行：同样是 0.02，有动量，60 步横着走到 3.99；没有，只走到 2.81。",
     en="Look at the last line: with the same 0.02, momentum gets to 3.99 along the valley in 60 steps; without it, only to 2.81.")
-@pytest.mark.claim(zh="有惯性，就会冲过头。", en="What has momentum overshoots.")
+@pytest.mark.claim(zh="有惯性，就容易冲过头。", en="What has momentum easily overshoots.")
 def test_momentum_gets_further_and_overshoots(chapter):
     *_, last = lines(chapter, "momentum")
     assert last == "after 60 steps tensor([3.9942, 0.9670]) without tensor([2.8098, 1.0000])"
     assert np.allclose(numbers(last)[1:], [*path("momentum", 0.02)[60], *path("SGD", 0.02)[60]], atol=1e-3)
     assert path("momentum", 0.02)[:, 0].max() > 4.5 and path("SGD", 0.02)[:, 0].max() < 4
+    furthest = {momentum: chapter["surface"].names["walk"](optim.SGD, lr=0.02, momentum=momentum, steps=300)[:, 0].max() for momentum in (0.5, 0.8, 0.9, 0.95)}
+    assert furthest[0.5] < 4.001 and 4.001 < furthest[0.8] < furthest[0.9] < furthest[0.95]  # easily, not always: a little of it does not
 
 
 @pytest.mark.claim(zh="动量还让 None 和 0 有了区别。", en="Momentum also makes a difference between None and 0.")
@@ -1092,7 +1094,9 @@ def test_plateau_goes_by_the_loss(chapter, drawn):
     zh="给优化器的不再是参数，而是几个字典；字典里没写的，用外面的：",
     en="The optimizer is given dictionaries in place of parameters, and what a dictionary does not say is taken from outside:")
 @pytest.mark.claim(zh="body 挪了梯度的 0.001 倍，head 挪了 0.1 倍。", en="body moved by 0.001 times its gradient, head by 0.1 times.")
-@pytest.mark.claim(zh="调度器会让每组从自己的学习率降起。", en="A scheduler lets each group fall from its own rate.")
+@pytest.mark.claim(
+    zh="上面的调度器让每组从自己的学习率变起，只有 OneCycleLR 例外：它的 max_lr 各组通用，除非写成列表。",
+    en="Of the schedulers above, each lets a group go from its own rate, except OneCycleLR: its max_lr is for all groups alike, unless it is a list.")
 def test_two_groups_two_rates(chapter):
     assert lines(chapter, "groups") == ["moved by 0.001 x its gradient", "moved by 0.100 x its gradient"]
     assert chapter["groups"].names["body"].weight.shape == (3, 2) and chapter["groups"].names["head"].weight.shape == (1, 3)
@@ -1105,6 +1109,20 @@ def test_two_groups_two_rates(chapter):
     assert [w.item(), v.item()] == pytest.approx([-0.002, -0.2])
     scheduler.step()
     assert [group["lr"] for group in both.param_groups] == pytest.approx([0.0005, 0.05])
+    makers = chapter["curves"].names["schedulers"]
+    for name, make in makers.items():
+        groups = optim.SGD([{"params": [parameter(0.0)], "lr": 0.001}, {"params": [parameter(0.0)]}], lr=0.1, momentum=0.5)
+        scheduler = make(groups)
+        for _ in range(7):
+            groups.step()
+            scheduler.step(*[1.0] * (name == "OnPlateau"))
+        small, large = (group["lr"] for group in groups.param_groups)
+        assert small == pytest.approx(large if name == "OneCycleLR" else large / 100), name
+    assert len(makers) == 6 and "OneCycleLR" in makers
+    groups = optim.SGD([{"params": [parameter(0.0)]}, {"params": [parameter(0.0)]}], lr=0.1, momentum=0.5)
+    lr_scheduler.OneCycleLR(groups, max_lr=[0.001, 0.1], total_steps=20)
+    small, large = (group["lr"] for group in groups.param_groups)
+    assert small == pytest.approx(large / 100)
     names = dict(chapter["no-backward"].names, print=lambda *seen: None)
     exec(chapter["groups"].code, names)  # anew: a later cell moves these weights again
     for layer, old, rate in zip((names["body"], names["head"]), names["before"], (0.001, 0.1), strict=True):

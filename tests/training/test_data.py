@@ -535,16 +535,20 @@ def test_the_steps_from_picture_to_tensor(chapter, shapes):
 
 
 @pytest.mark.claim(zh="文件夹怎么读，`ImageFolder` 已经写好了：", en="Reading the folders is done for you, by `ImageFolder`:")
-@pytest.mark.claim(zh="文件夹的名字就是类别，**按字母排序**编号，和谁先画无关。",
-                   en="A folder’s name is the class, numbered **in alphabetical order**, whichever was drawn first.")
+@pytest.mark.claim(zh="文件夹的名字就是类别，**按字母排序**编号（`10` 在 `2` 前，大写在小写前），和谁先画无关。",
+                   en="A folder’s name is the class, numbered **in alphabetical order** (`10` before `2`, capitals before small letters), "
+                      "whichever was drawn first.")
 @pytest.mark.claim(zh="然后一定要拿一批来看：图颠倒了，标签错了，训练都不会报错。",
                    en="Then always look at a batch: neither a picture upside down nor a wrong label raises an error in training.")
-def test_folders_are_numbered_alphabetically(chapter, shapes):
+def test_folders_are_numbered_alphabetically(chapter, shapes, tmp_path):
     names = chapter["folder"].names
     assert lines(chapter, "folder") == ["120 {'circle': 0, 'square': 1, 'triangle': 2} torch.Size([3, 32, 32]) 0"]
     assert names["pictures"].classes == sorted(folder.name for folder in shapes.iterdir())
     draw = chapter["draw"].code
     assert draw.index('"triangle"') < draw.index('"square"') < draw.index('"circle"')  # drawn in another order
+    for name in ("apple", "2", "Zebra", "10"):
+        (tmp_path / "others" / name).mkdir(parents=True)
+    assert names["pictures"].find_classes(tmp_path / "others")[0] == ["10", "2", "Zebra", "apple"]
     for i in (0, 85, 119):
         path, label = names["pictures"].samples[i]
         assert names["pictures"].classes[label] in path and names["pictures"][i][1] == label

@@ -852,8 +852,8 @@ def test_far_from_the_data_the_gap_grows_in_a_straight_line(chapter):
 
 @pytest.mark.claim(zh="除以 $T$ 也没用，一个常数挡不住越来越大的差。", en="Dividing by $T$ does not help; a constant cannot hold back a gap that keeps growing.")
 @pytest.mark.claim(zh="网络只会在“0”和“1”之间分那 100%，没有“没见过”这个选项。", en="All it can do is share out 100% between 0 and 1; “never seen that” is not on the list.")
-@pytest.mark.claim(zh="softmax 给的是比例，不是见识：没有数据的地方，它照样给出 1.0000。",
-                   en="Softmax gives shares, not knowledge: where there are no data, it says 1.0000 all the same.")
+@pytest.mark.claim(zh="softmax 给的是比例，不是见识：离数据很远的地方，除了边界附近，它照样给出 1.0000。",
+                   en="Softmax gives shares, not knowledge: far from the data, except near the boundary, it says 1.0000 all the same.")
 def test_far_away_any_temperature_is_sure(chapter):
     names = chapter["temperature"].names
     _, *rows = [numbers(line) for line in lines(chapter, "far")]
@@ -865,6 +865,12 @@ def test_far_away_any_temperature_is_sure(chapter):
     anywhere = 1000 * torch.randn(100, 2)
     p = names["wide"](anywhere).softmax(dim=1)
     assert p.shape == (100, 2) and torch.allclose(p.sum(dim=1), torch.ones(100)) and np.median(p.max(dim=1).values.detach()) == 1
+    angles = np.linspace(0, 2 * np.pi, 36_000, endpoint=False)
+    z = by_numpy(names["mlp"], 1000 * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    unsure, gap = softmax(z).max(axis=1) < 0.99995, z[:, 1] - z[:, 0]
+    assert 0 < unsure.mean() < 0.01  # a few directions, and they lie where the gap changes its sign, which is the boundary
+    crossings = angles[np.sign(gap) != np.sign(np.roll(gap, 1))]
+    assert len(crossings) == 2 and np.abs(angles[unsure][:, None] - crossings).min(axis=1).max() < 0.01
 
 
 # ---- three classes ---------------------------------------------------------------------------

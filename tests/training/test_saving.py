@@ -833,8 +833,9 @@ def test_weights_only_false_loads_what_is_not_safe(chapter):
 
 @pytest.mark.claim(zh="`weights_only=True` 让可攻击的地方变少，并不能让陌生人的文件变安全。",
                    en="`weights_only=True` leaves less to attack; it does not make a stranger’s file safe.")
-@pytest.mark.claim(zh="2.5.1 及以前，文件照样能借它运行代码，所以 PyTorch 要及时升级。",
-                   en="Up to 2.5.1, a file could run code in spite of it, so keep PyTorch up to date.")
+@pytest.mark.claim(zh="2.5.1 及以前，文件照样能借它运行代码；2.10.0 以前，文件能写坏内存，也可能由此运行代码。",
+                   en="Up to 2.5.1, a file could run code in spite of it; before 2.10.0, it could corrupt memory, and perhaps run code that way.")
+@pytest.mark.claim(zh="所以 PyTorch 要及时升级。", en="So keep PyTorch up to date.")
 @pytest.mark.claim(zh="`torch.load` 的文档至今写着：来源不可信的数据，绝不要加载。",
                    en="The documentation of `torch.load` still says: never load data from an untrusted source.")
 def test_weights_only_narrows_and_does_not_make_safe():
@@ -843,6 +844,9 @@ def test_weights_only_narrows_and_does_not_make_safe():
     broken = fact("training/saving", "weights_only_broken")
     assert (broken["last_version_affected"], broken["patched"]) == ("2.5.1", "2.6.0")
     assert "weights_only=True" in broken["what"] and "command execution is still possible" in broken["what"]
+    corrupted = fact("training/saving", "weights_only_memory")
+    assert (corrupted["affected"], corrupted["patched"]) == ("< 2.10.0", "2.10.0")
+    assert "weights_only=True" in corrupted["what"] and "corrupt memory and potentially lead to arbitrary code execution" in corrupted["what"]
     assert "Never load data from an untrusted source." in torch.load.__doc__ and "weights-only-security" in torch.load.__doc__
 
 

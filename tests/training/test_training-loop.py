@@ -1143,7 +1143,7 @@ def test_weights_alone_do_not_resume(chapter):
 
 
 @pytest.mark.claim(zh="**前向放在了循环外面**。", en="**The forward pass is outside the loop.**")
-@pytest.mark.claim(zh="一张图只能走一次：", en="A graph is walked once:")
+@pytest.mark.claim(zh="图里存的中间结果，反向一次就放掉了：", en="What a graph has stored is freed after one `backward()`:")
 @pytest.mark.claim(zh="**清零以后去读梯度**。", en="**A gradient is read after clearing.**")
 @pytest.mark.claim(zh="**训练也放进了 `inference_mode`**。", en="**Training inside `inference_mode`.**")
 def test_common_errors(chapter):
@@ -1160,6 +1160,12 @@ def test_common_errors(chapter):
         loss.backward()
     with pytest.raises(RuntimeError, match="a second time"):
         loss.backward()
+    kept = F.cross_entropy(net(data["train_x"]), data["train_y"])
+    kept.backward(retain_graph=True)
+    kept.backward()  # not freed the first time, so it can be walked again
+    nothing_stored = (torch.ones(3, requires_grad=True) + 1).sum()
+    for _ in range(2):
+        nothing_stored.backward()
     net.zero_grad()
     with pytest.raises(AttributeError, match="NoneType"):
         net[0].weight.grad.norm()

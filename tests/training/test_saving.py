@@ -1,5 +1,6 @@
 """The proof of what docs/*/training/saving.md claims."""
 
+import builtins
 import copy
 import errno
 import io
@@ -829,6 +830,17 @@ def test_weights_only_false_loads_what_is_not_safe(chapter):
     message = str(chapter["whole-error"].error)
     assert "`weights_only` set to `False` will likely succeed, but it can result in arbitrary code execution" in message
     assert "Do it only if you got the file from a trusted source" in message
+
+    class Gift:
+        def __reduce__(self):
+            return exec, ("import builtins; builtins.gift_ran = True",)
+
+    try:
+        assert isinstance(through_file(nn.Linear(2, 1), weights_only=False), nn.Linear)  # it will load
+        through_file(Gift(), weights_only=False)  # and so will this
+        assert builtins.gift_ran
+    finally:
+        vars(builtins).pop("gift_ran", None)
 
 
 @pytest.mark.claim(zh="`weights_only=True` 让可攻击的地方变少，并不能让陌生人的文件变安全。",

@@ -175,7 +175,7 @@ def test_a_picture_as_the_network_sees_it(chapter):
     steps = [step for step in to_tensor.transforms if isinstance(step, v2.Normalize)]
     assert [(step.mean, step.std) for step in steps] == [([0.5], [0.5])]
     data = "\n".join(cell.source for cell in chapter.project.cells("training/data").values())
-    assert re.search(r"mean, std = train_\w+\.mean\(.*train_\w+\.std\(", data) and "v2.Normalize(mean" in data
+    assert re.search(r"^mean = train_\w+\.mean\(", data, re.M) and re.search(r"^std = train_\w+\.std\(", data, re.M) and "v2.Normalize(mean" in data
     sides = to_tensor(chapter["signs"].names["images"][:100])
     assert (sides < 0).float().mean() > 0.2 and (sides > 0).float().mean() > 0.2
 
@@ -1073,8 +1073,9 @@ def test_who_is_augmented(chapter):
     train, val = random_split(whole, [0.8, 0.2])
     whole.transform = lambda image: "changed"
     assert train[0][0] == val[0][0] == "changed"
-    split = next(cell.source for cell in chapter.project.cells("training/data").values() if "random_split(" in cell.source)
-    assert "Subset(" in split and "{#split}" in page_of(chapter, "training/data")
+    assert any("Subset(ImageFolder(" in cell.source for cell in chapter.project.cells("training/data").values())
+    part = page_of(chapter, "training/data").split("{#statistics}")[1].split("\n## ")[0]
+    assert "own-transforms" in part.split("\n### ")[0] and "data.md#statistics" in page_of(chapter, STEM).split("{#augment}")[1].split("\n## ")[0]
 
 
 # ---- regularisation --------------------------------------------------------------------------

@@ -24,6 +24,8 @@ def test_each_fact_has_its_source_and_its_day(stem):
 def test_each_fact_is_used(stem):
     section, _, name = stem.rpartition("/")
     tree = ast.parse((Path(__file__).parent / section / f"test_{name}.py").read_text(encoding="utf-8"))
+    constants = {line.targets[0].id: line.value.value for line in tree.body
+                 if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and isinstance(line.value, ast.Constant)}
     used = {call.args[1].value for call in ast.walk(tree) if isinstance(call, ast.Call) and ast.unparse(call.func) == "fact"
-            and len(call.args) == 2 and isinstance(call.args[1], ast.Constant) and call.args[0].value == stem}
+            and isinstance(call.args[1], ast.Constant) and constants.get(ast.unparse(call.args[0]), ast.unparse(call.args[0]).strip("'")) == stem}
     assert used == set(facts(stem))

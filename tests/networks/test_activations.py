@@ -408,7 +408,7 @@ def test_blocks_are_what_the_page_says(chapter):
     assert plain(nn.ReLU, nn.init.ones_)[0].weight.eq(1).all() and not plain(nn.ReLU, nn.init.ones_)[0].bias.eq(0).any()
     made = []
     net = deep(lambda: made.append(plain(nn.ReLU)) or made[-1], depth=3)
-    assert list(net[1:-1]) == made and len(made) == 3 and len(deep(lambda: nn.Identity())) == 22
+    assert list(net[1:-1]) == made and len(made) == 3 and len(deep(lambda: nn.Identity())) == 20
     x = torch.randn(5, 1)
     assert torch.equal(net(x), net[4](made[2](made[1](made[0](net[0](x)))))) and net(x).shape == (5, 1)
 
@@ -429,27 +429,27 @@ def test_the_task_and_its_tools(chapter):
         before = w.detach().clone()
         torch.optim.Adam([w], lr=lr).step()
         assert torch.allclose((w.detach() - before).abs(), torch.full((2,), lr), rtol=1e-3)
-    assert chapter["fit"].names["final_losses"].__defaults__ == (20, 0.01)
+    assert chapter["fit"].names["final_losses"].__defaults__ == (18, 0.01)
 
 
 @pytest.mark.ledger("n1-22")
 @pytest.mark.claim(zh="永远回答平均值，误差是 0.44，这是我们的基线（baseline）。", en="Always to answer the mean leaves an error of 0.44, our baseline.")
 @pytest.mark.claim(zh="两个块时，三种激活函数从三个起点出发，误差全都降到 0.01 以下。", en="With two blocks, all three activations end below 0.01, from three starts.")
-@pytest.mark.claim(zh="二十个块的 sigmoid 停在基线上。", en="Twenty blocks of sigmoid end at the baseline.")
+@pytest.mark.claim(zh="十八个块的 sigmoid 停在基线上。", en="Eighteen blocks of sigmoid end at the baseline.")
 def test_shallow_networks_learn_with_any_activation_and_a_deep_sigmoid_one_does_not(chapter):
     mean, *shallow, deep = ([float(loss) for loss in re.findall(r"\d\.\d\d", line)] for line in chapter["shallow-deep"].stdout.splitlines())
     assert mean == [0.44] and 0.44 == round(float(np.var(np.sin(4 * np.linspace(-1, 1, 64)))), 2)
     assert len(shallow) == 3 and all(len(losses) == 3 and max(losses) < 0.01 for losses in shallow)
     assert deep == [0.44] * 3
     assert [line.split()[:3] for line in chapter["shallow-deep"].stdout.splitlines()[1:]] == [
-        ["2", "blocks,", "sigmoid"], ["2", "blocks,", "tanh"], ["2", "blocks,", "ReLU"], ["20", "blocks,", "sigmoid"]]
+        ["2", "blocks,", "sigmoid"], ["2", "blocks,", "tanh"], ["2", "blocks,", "ReLU"], ["18", "blocks,", "sigmoid"]]
 
 
-def train(net, steps=300, lr=0.01):
+def train(net, steps=200, lr=0.01):
     """The same task, written anew: the error left."""
     x = torch.linspace(-1, 1, 64)[:, None]
     y = torch.sin(4 * x)
-    optimizer = torch.optim.Adam(net.parameters(), lr=lr)
+    optimizer = torch.optim.Adam(net.parameters(), lr=lr, fused=True)
     for _ in range(steps):
         optimizer.zero_grad()
         loss = ((net(x) - y) ** 2).mean()
@@ -730,7 +730,7 @@ def test_the_exploding_network_is_lost_after_one_step(chapter):
 
 
 @pytest.mark.ledger("n1-22")
-@pytest.mark.claim(zh="回到二十个块的任务，这回权重配好了：", en="Back to the task with twenty blocks, now with matched weights:")
+@pytest.mark.claim(zh="回到十八个块的任务，这回权重配好了：", en="Back to the task with eighteen blocks, now with matched weights:")
 @pytest.mark.claim(zh="ReLU 配 Kaiming，从三个起点都学会了。", en="ReLU with Kaiming learns from all three starts.")
 @pytest.mark.claim(zh="tanh 配 Xavier，用同样的 `lr` 学不会，换成它的十分之一，三个起点全都学会。", en="Tanh with Xavier fails with the same `lr`, and learns from all three with one tenth of it.")
 @pytest.mark.claim(zh="可见梯度走得到头，还不够。", en="A gradient that arrives is not yet enough.")
@@ -742,7 +742,7 @@ def test_matched_weights_on_the_task(chapter):
     assert chapter["fit"].names["final_losses"].__defaults__[1] / 10 == pytest.approx(0.001)
     for activation, init, lr, losses in ((nn.ReLU, nn.init.kaiming_normal_, 0.01, relu), (nn.Tanh, nn.init.xavier_normal_, 0.001, slower)):
         torch.manual_seed(0)
-        blocks = [nn.Sequential(nn.Linear(32, 32), activation()) for _ in range(20)]
+        blocks = [nn.Sequential(nn.Linear(32, 32), activation()) for _ in range(18)]
         torch.manual_seed(0)
         for block in blocks:
             nn.Linear(32, 32)
@@ -778,7 +778,7 @@ def test_what_the_two_remedies_do(chapter):
 
 
 @pytest.mark.ledger("n1-22")
-@pytest.mark.claim(zh="拿二十个块的 sigmoid 来试。", en="The test is 20 blocks of sigmoid.")
+@pytest.mark.claim(zh="拿十八个块的 sigmoid 来试。", en="The test is 18 blocks of sigmoid.")
 @pytest.mark.claim(zh="第一个数是训练之前第一层里最大的梯度：", en="The first number is the largest gradient in the first layer before training:")
 @pytest.mark.claim(zh="只用 LayerNorm，梯度到了第一层，却仍然什么也没学会。", en="LayerNorm alone brings a gradient to the first layer, and still nothing is learnt.")
 @pytest.mark.claim(zh="从每个起点出发，只用残差连接，都胜过基线；两样都用，都降到 0.01 以下。", en="From each start, the residual connection alone beats the baseline, and both together end below 0.01.")
@@ -788,14 +788,14 @@ def test_remedies_measured_on_the_deep_sigmoid(chapter):
     assert list(rows) == list(names["blocks"]) == ["plain", "LayerNorm", "residual", "both"]
     for name, block in names["blocks"].items():
         net = names["deep"](block)
-        assert sum(isinstance(module, nn.Sigmoid) for module in net.modules()) == 20
+        assert sum(isinstance(module, nn.Sigmoid) for module in net.modules()) == 18
         torch.manual_seed(0)
         net = names["deep"](block)
         ((net(names["x"]) - names["y"]) ** 2).mean().backward()
         assert rows[name][0] == float(f"{max(p.grad.abs().max().item() for p in [net[0].weight]):.0e}")
     assert rows["plain"][0] < 1e-15 and min(rows[name][0] for name in ("LayerNorm", "residual", "both")) > 1e-3
     assert rows["plain"][1:] == rows["LayerNorm"][1:] == [0.44] * 3
-    assert max(rows["residual"][1:]) < 0.4 and max(rows["both"][1:]) < 0.01 and len(rows["both"]) == 4
+    assert max(rows["residual"][1:]) < 0.44 and max(rows["both"][1:]) < 0.01 and len(rows["both"]) == 4
 
 
 @pytest.mark.claim(zh="深的网络正是这样搭的：`resnet50` 有 16 个残差块，每块里都有批归一化。", en="Deep networks are built like this: `resnet50` has 16 residual blocks, with batch normalisation in each.")
@@ -906,14 +906,14 @@ def test_what_transformers_use(chapter):
 
 
 @pytest.mark.claim(zh="隐藏层（输入和输出之间） | ReLU，配 Kaiming 初始化 | 输入为正，斜率就是 1", en="hidden layers (between input and output) | ReLU with Kaiming initialisation | slope 1 for every positive input")
-@pytest.mark.claim(zh="输出必须为正 | softplus | 总是大于 0", en="output must be positive | softplus | always above 0")
+@pytest.mark.claim(zh="输出必须为正 | softplus | 大于 0，直到 `float32` 舍入成 0（约 −104 以下）", en="output must be positive | softplus | above 0, until `float32` rounds it to 0 (below about −104)")
 @pytest.mark.claim(zh="输出在 −1 到 1 之间 | tanh | 范围刚好", en="output between −1 and 1 | tanh | just that range")
 @pytest.mark.claim(zh="门 | sigmoid | 0 关，1 开", en="gate | sigmoid | 0 closes, 1 opens")
 def test_reasons_in_the_table_of_choices(chapter):
     x = torch.linspace(-40, 40, 801, dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(F.relu(x).sum(), x)
     assert (slope[x > 0] == 1).all() and max(numbers(chapter["cured"].stdout.splitlines()[0])) < 0.05
-    assert (F.softplus(x) > 0).all()
+    assert (F.softplus(x) > 0).all() and F.softplus(torch.tensor(-103.0)) > 0 == F.softplus(torch.tensor(-105.0))
     assert torch.tanh(x).min() == -1 and torch.tanh(x).max() == 1 and torch.tanh(x).diff().min() >= 0
     closed, opened = torch.sigmoid(torch.tensor([-40.0, 40.0]))
     assert (closed * 7).item() == pytest.approx(0, abs=1e-6) and (opened * 7).item() == 7
@@ -1035,7 +1035,7 @@ def test_what_the_old_notes_said(chapter):
     assert said["n2-25"] == "ReLU and Sigmoid, headings with nothing under them."
     assert said["n1-23"].endswith("matplotlib does not understand tensors, so convert to NumPy first.")
     assert said["n1-22"] == "Shallow nets take any activation; deep ones meet vanishing and exploding gradients."
-    assert said["n1-21"] == "One may write an activation of one's own if it is differentiable."
+    assert said["n1-21"] == "One may write an activation of one’s own if it is differentiable."
 
 
 # Common errors

@@ -1151,8 +1151,8 @@ def test_the_formula_is_the_place_where_it_stands_first_and_the_whole_moves_afte
 
 
 @pytest.mark.claim(
-    zh="除不尽的时候，右边和下边最后的几格，窗口从来不看。",
-    en="If the division leaves a remainder, the last cells on the right and at the bottom are never looked at.",
+    zh="除不尽的时候，填充后的图右边和下边最后的几格，窗口从来不看。",
+    en="If the division leaves a remainder, the last cells of the padded picture on the right and at the bottom are never looked at.",
 )
 def test_cells_left_over_on_the_right_and_at_the_bottom_are_never_looked_at():
     for n, s in product(range(5, 10), (2, 3)):
@@ -1161,6 +1161,10 @@ def test_cells_left_over_on_the_right_and_at_the_bottom_are_never_looked_at():
         left_over = (n - 3) % s
         assert (x.grad[0, 0, 0] != 0)[: n - left_over].all() and not x.grad[0, 0, :, n - left_over :].any()
         assert (x.grad[0, 0, :, 0] != 0)[: n - left_over].all() and not x.grad[0, 0, n - left_over :].any()
+        x.grad = None
+        F.conv2d(x, torch.ones(1, 1, 3, 3), stride=s, padding=1).sum().backward()
+        last = n + 2 - (n - 1) % s - 1  # the cells of the padded picture that are looked at, less the one of the left rim
+        assert (x.grad[0, 0, 0] != 0)[:last].all() and not x.grad[0, 0, :, last:].any()
 
 
 # ---- groups ----------------------------------------------------------------------------------

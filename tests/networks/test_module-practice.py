@@ -491,6 +491,9 @@ def test_batch_norm_uses_its_running_averages_in_evaluation_mode(flowers):
 @pytest.mark.claim(
     zh="从 0 开始，走一趟是批次平均的 0.1 倍，走两趟是 0.19 倍。",
     en="From 0 this gives 0.1 times the mean of the batch after one pass, and 0.19 times after two.")
+@pytest.mark.claim(
+    zh="记进 `running_var` 的，是除以 n − 1 的那个方差。",
+    en="Into `running_var` goes the variance that divides by n − 1.")
 @pytest.mark.claim(zh="评估模式下，滑动平均不动。", en="In evaluation mode the running average stays as it is.")
 def test_the_running_average_moves_by_a_tenth(chapter, flowers):
     shown = {line.split(":")[0].strip(): numbers(line.partition(":")[2]) for line in lines(chapter, "running")}

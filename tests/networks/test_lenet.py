@@ -741,15 +741,15 @@ def test_the_curve_shows_what_was_recorded(chapter, watched):
     assert (falls < 0).sum() >= 2 and falls.min() > -0.03 and accuracies[-1] > 0.97 and min(accuracies[-3:]) > 0.97
 
 
-@pytest.mark.claim(zh="别拿这条曲线来挑“最好的那一轮”：按最高的一轮来报，分数只会偏高，不会偏低。",
-                   en="Do not use this curve to pick “the best epoch”: whoever reports the highest one can only overstate the score, never understate it.")
+@pytest.mark.claim(zh="别拿这条曲线来挑“最好的那一轮”：二十个分数里最高的那个，平均来说会高估网络。",
+                   en="Do not use this curve to pick “the best epoch”: the highest of twenty scores is, on average, higher than the network deserves.")
 @pytest.mark.claim(zh="要挑，得另留一份验证集（validation set）。", en="To pick, keep a third part aside, a validation set.")
 def test_the_best_epoch_on_the_test_set_overstates(chapter):
     # 20 epochs that are all equally good, 0.97, each tried on the same number of questions: the best of them looks better
     rng = np.random.default_rng(1)
     scores = rng.binomial(297, 0.97, size=(2000, 2, 20)) / 297  # repeats, (test, validation), epochs
     best = scores[:, 0].max(axis=1)
-    assert (best >= scores[:, 0].mean(axis=1)).all() and best.mean() > 0.97 + 0.01
+    assert best.mean() > 0.97 + 0.01 and len(chapter["train"].names["accuracies"]) == 20
     picked = np.take_along_axis(scores[:, 0], scores[:, 1].argmax(axis=1)[:, None], axis=1)  # picked by a third part
     assert picked.mean() == pytest.approx(0.97, abs=0.001)
     assert max(chapter["train"].names["accuracies"]) >= chapter["train"].names["accuracies"][-1]

@@ -509,7 +509,7 @@ def test_super_finds_the_parent_with_or_without_its_arguments(chapter, monkeypat
 
 
 @pytest.mark.ledger("n0-18")
-@pytest.mark.claim(zh="调用之前，这个对象一个属性也没有。", en="Before the call, the object has no attributes at all.")
+@pytest.mark.claim(zh="调用之前，这个对象自己一个属性也没有。", en="Before the call, the object has no attributes of its own.")
 @pytest.mark.claim(
     zh="调用之后，多了三个空字典，分别留给参数、缓冲区和子模块。",
     en="After it, there are three empty dictionaries, for parameters, buffers and submodules.")
@@ -526,11 +526,12 @@ def test_before_super_there_is_nothing_and_after_it_three_empty_dictionaries(cha
 
 
 @pytest.mark.claim(
-    zh="短的那种更保险：类改了名，括号里的却忘了改，Python 就抛出 NameError。",
-    en="The short one is safer: if you rename the class and forget to rename it inside the brackets, Python raises a NameError.")
+    zh="短的那种更保险：类改了名，括号里的却忘了改，Python 就抛出 NameError；要是旧的类还在，比如在笔记本里，就抛出 TypeError。",
+    en="The short one is safer: if you rename the class and forget to rename it inside the brackets, Python raises a NameError, or a TypeError where the old class is still known, as in a notebook.")
 def test_a_renamed_class_breaks_the_old_spelling_only():
-    for call, error in (("super(Gone, self)", NameError), ("super()", None)):
-        namespace = {}
+    Kept = type("Kept", (nn.Module,), {})  # what an earlier cell left behind
+    for call, error in (("super(Gone, self)", NameError), ("super(Kept, self)", TypeError), ("super()", None)):
+        namespace = {"Kept": Kept}
         exec(f"class Renamed:\n def __init__(self):\n  {call}.__init__()", namespace)
         if error:
             with pytest.raises(error):

@@ -136,7 +136,7 @@ def test_mse_is_the_mean_of_the_squared_errors(chapter):
     zh="梯度为负，这个数该加；为正，该减；为 0，别动。",
     en="Where the gradient is negative, the number should go up; where it is positive, down; where it is 0, leave it.")
 @pytest.mark.claim(
-    zh="反着梯度走半步，损失就从 6.67 降到 2.96。",
+    zh="反方向走半个梯度，损失就从 6.67 降到 2.96。",
     en="Half a gradient in the other direction, and the loss falls from 6.67 to 2.96.")
 @pytest.mark.claim(
     zh="真正训练时，改的不是输出，而是算出它们的权重；权重的梯度，由这些梯度按链式法则算出。",
@@ -210,7 +210,7 @@ def test_the_figure_shows_the_three_losses_and_their_slopes(chapter):
     en=r"For numbers such as temperatures, compare three losses, with $e = \text{output} - \text{target}$ for the error:")
 @pytest.mark.claim(zh="MSE：错得越远，推得越狠。", en="MSE pushes harder the further off you are.")
 @pytest.mark.claim(
-    zh="L1：错多错少力气都是 1；快到了也不收力，步长固定的话，会在目标两边来回跳。",
+    zh="L1：错多错少力气都是 1；快到了也不收力，步长固定的话，可能在目标两边来回跳。",
     en="L1 pushes with a force of 1 however far off you are; it does not ease off near the target, and steps of a fixed size can hop from one side of it to the other.")
 @pytest.mark.claim(
     zh="Huber：近处像 MSE，会收力；远处像 L1，力气不再变大。",
@@ -228,8 +228,8 @@ def test_how_hard_each_loss_pushes(chapter):
     mse, l1, hub = ([push(loss, e) for e in sizes] for loss in (F.mse_loss, F.l1_loss, F.huber_loss))
     assert mse == sorted(set(mse)) and set(l1) == {1}
     assert hub == sizes[:4] + [1, 1]
-    for loss, hops in ((F.l1_loss, True), (F.mse_loss, False), (F.huber_loss, False)):
-        x, places = torch.tensor([0.8], requires_grad=True), []
+    for loss, start, hops in ((F.l1_loss, 0.8, True), (F.l1_loss, 0.0, False), (F.mse_loss, 0.8, False), (F.huber_loss, 0.8, False)):  # can, not must
+        x, places = torch.tensor([start], requires_grad=True), []
         for _ in range(20):
             (gradient,) = torch.autograd.grad(loss(x, torch.zeros(1)), x)
             x = (x - 0.3 * gradient).detach().requires_grad_()

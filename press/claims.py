@@ -84,21 +84,21 @@ def check_claims(project):
                          f"prove what it says in tests/{section}{slash}test_{name}.py, sentence by sentence, with @pytest.mark.claim")
     for stem, those in claims.items():
         pages = {language: sentences(project.page(language, stem)) for language in project.languages}
-        quoted = {}
+        before = {}
         for claim in those:
-            for problem, remedy in _check_claim(claim, pages, quoted):
+            for problem, remedy in _check_claim(claim, pages, before):
                 yield PressError(claim.where, claim.line, f"{claim.test} quotes {problem}", remedy)
 
 
-def _check_claim(claim, pages, quoted):
-    """(problem, remedy) of each mistake in a claim. `quoted`: {(language, key of a sentence): the Claim that quotes it}, which grows."""
+def _check_claim(claim, pages, before):
+    """(problem, remedy) of each mistake in a claim. `before`: {(language, key of a sentence): the Claim that quotes it}, which grows."""
     runs = {}
     for language, page in pages.items():
-        runs[language], problem, remedy = _find(claim.texts[language], page)
+        runs[language], problem, remedy = quoted(claim.texts[language], page)
         if problem:
             yield f"a sentence ({language}) that {problem}: {claim.texts[language]}", remedy
         for sentence in runs[language]:
-            if (other := quoted.setdefault((language, sentence.key), claim)) is not claim:
+            if (other := before.setdefault((language, sentence.key), claim)) is not claim:
                 yield f"a sentence ({language}) that {other.test} (line {other.line}) quotes too: {sentence.text}", "let one test prove it"
     if all(runs.values()):
         if len({run[0].section for run in runs.values()}) > 1:
@@ -108,7 +108,7 @@ def _check_claim(claim, pages, quoted):
             yield "several sentences in one claim", "a claim is one sentence, which a language may have cut in two or three"
 
 
-def _find(text, page):
+def quoted(text, page):
     """(the Sentences that a claim quotes, None, None), or ([], what is wrong, what to do)."""
     keys = [sentence.key for sentence in page]
     for wanted in (key(text), key(plain(text))):  # it may be quoted with Markdown's marks or without
@@ -134,7 +134,7 @@ def claimed(project, stem):
     for language in project.languages:
         page, proof = sentences(project.page(language, stem)), {}
         for claim in claims.get(stem, ()):
-            for sentence in _find(claim.texts[language], page)[0]:
+            for sentence in quoted(claim.texts[language], page)[0]:
                 proof[sentence] = claim
         out[language] = [(sentence, proof.get(sentence)) for sentence in page]
     return out

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from press.claims import read_claims
+from press.claims import quoted, read_claims
 from press.project import Project
+from press.sentences import sentences
 from press.tags import TAGS
 from tests.run import run_cell
+from tests.test_claimed import STATING, TELLING
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -42,6 +44,30 @@ def test_home_page_says_why_the_notes_exist(language):
     text = (DOCS / language / "index.md").read_text(encoding="utf-8")
     paragraph = " ".join(text.partition("<!-- ledger: n0-01 -->")[2].strip().partition("\n\n")[0].split())
     assert [word for word in WORDS[language] if word not in paragraph] == []
+
+
+@pytest.mark.claim(
+    zh="每一章里，含有数字、代码、比较，或者“都”“从不”一类字眼的句子，至少 95% 有测试用两种语言整句引用，并断言它说的事；凡是断言了什么的句子，至少 60%。",
+    en="In each chapter, a test quotes whole, in both languages, at least 95% of the sentences that hold a number, code, a comparison or a word such as “all” or "
+       "“never”, and at least 60% of all that state something, and asserts what they say.")
+def test_how_much_of_the_chapters_is_claimed():
+    """tests/test_claimed.py holds each chapter to the two shares; here they are those of the page, and what they are shares of."""
+    assert (TELLING, STATING) == (0.95, 0.6) and set(chapters()) <= set(PROJECT.chapters())
+    for language, texts in {"zh": ("它有 3 个。", "见 `x`。", "它更大。", "它们都在。", "它从不来。"),
+                            "en": ("It has 3.", "See it in `x`.", "It is larger than that.", "All are here.", "It never comes.")}.items():
+        telling = re.compile(strings(language)["claims"]["telling"], re.IGNORECASE)
+        assert all(telling.search(text) or "`" in text for text in texts)
+
+
+@pytest.mark.claim(
+    zh="这样的句子改一个字，检查就会叫起来，直到测试也这样说。",
+    en="Change a word of such a sentence, and a check complains until its test says so too.")
+def test_a_changed_word_is_noticed():
+    for language in PROJECT.languages:
+        page = sentences(PROJECT.page(language, "index"))
+        (claim,) = [claim for claim in read_claims(PROJECT)[0]["index"] if claim.test == "test_a_changed_word_is_noticed"]
+        text = claim.texts[language]
+        assert quoted(text, page)[0] and not quoted(text.replace("word", "letter").replace("一个字", "两个字"), page)[0]
 
 
 @pytest.mark.claim(zh="这里一共收了五份这样的笔记。", en="Five such sets of notes are gathered here.")

@@ -71,7 +71,8 @@ print(f"w = {line.weight.item():.4f}, b = {line.bias.item():.4f}, loss {loss:.4f
 
 # %% lstsq
 A = torch.cat([x, torch.ones(100, 1)], dim=1)  # (100, 2): a column for w, one for b
-best_w, best_b = torch.linalg.lstsq(A, y).solution.flatten().tolist()  # (2, 1) -> 2 numbers
+solution = torch.linalg.lstsq(A, y).solution  # (2, 1)
+best_w, best_b = solution.flatten().tolist()
 print(f"w = {best_w:.4f}, b = {best_b:.4f}")
 
 # %% line-figure
@@ -110,13 +111,18 @@ for step in range(1001):
     optimizer.step()
 print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
 
-# %% animate
+# %% animate tags=["fold"]
 from IPython.display import SVG
 
 STEPS = [0, 10, 20, 40, 60, 80, 100, 150, 200, 300, 500, 1000]
-LABELS = [(50, 252, "−1"), (240, 252, "0"), (335, 252, "x"), (430, 252, "1"), (38, 200, "0"), (38, 140, "y"), (38, 80, "1"), (28, 295, "0.1"),
-          (50, 407, "0"), (240, 407, "500"), (335, 407, "steps"), (430, 407, "1000"), (25, 375, "0.01"), (25, 335, "loss")]
-heights = 210 - 80 * torch.tensor(losses).log10()  # (1001,): a factor of 10 is 80 pixels
+LABELS = [
+    (50, 252, "−1"), (240, 252, "0"), (335, 252, "x"), (430, 252, "1"),
+    (38, 200, "0"), (38, 140, "y"), (38, 80, "1"), (28, 295, "0.1"),
+    (50, 407, "0"), (240, 407, "500"), (335, 407, "steps"), (430, 407, "1000"),
+    (25, 375, "0.01"), (25, 335, "loss"),
+]
+# (1001,): a factor of 10 is 80 pixels
+heights = 210 - 80 * torch.tensor(losses).log10()
 
 
 def path(look, xs, ys, join="L"):
@@ -126,31 +132,43 @@ def path(look, xs, ys, join="L"):
 
 css = moving = ""
 for i, step in enumerate(STEPS):
-    last = int(step == 1000)  # this frame stays for 3 s, and is what is seen without animation
-    start, stop = 100 * i / 14, 100 if last else 100 * (i + 1) / 14  # per cent of 14 s
-    css += f"""@keyframes fit-{step}{{0%{{opacity:{int(i == 0)}}}{start:.4g}%{{opacity:1}}{stop:.4g}%{{opacity:{last}}}}}
+    # the last frame stays for 3 of 14 s, and is what is seen without animation
+    last = int(step == 1000)
+    start, stop = 100 * i / 14, 100 if last else 100 * (i + 1) / 14  # per cent
+    css += f"""@keyframes fit-{step}{{0%{{opacity:{int(i == 0)}}}\
+{start:.4g}%{{opacity:1}}{stop:.4g}%{{opacity:{last}}}}}
 #fit-{step}{{opacity:{last};animation:fit-{step} 14s steps(1) infinite}}\n"""
-    moving += f"""<g id="fit-{step}"><text x="240" y="24">after {step} steps: loss {losses[step]:.4f}</text>
-{path("fit", 240 + 190 * x[::3], 195 - 120 * fits[step][::3])}<circle cx="{50 + 0.38 * step:.1f}" cy="{heights[step]:.1f}" r="5"/></g>\n"""
+    curve = path("fit", 240 + 190 * x[::3], 195 - 120 * fits[step][::3])
+    moving += f"""<g id="fit-{step}">
+<text x="240" y="24">after {step} steps: loss {losses[step]:.4f}</text>
+{curve}<circle cx="{50 + 0.38 * step:.1f}" cy="{heights[step]:.1f}" r="5"/></g>\n"""
 
-SVG(f"""<svg xmlns="http://www.w3.org/2000/svg" id="fitting" width="450px" height="420px"><style>
-#fitting text{{font:14px sans-serif;text-anchor:middle;fill:#1f2328}}#fitting path{{fill:none;stroke:#d0d7de}}
-#fitting .data{{stroke:#0072b2;stroke-width:5;stroke-linecap:round}}#fitting .loss{{stroke:#0072b2;stroke-width:2}}
-#fitting .fit{{stroke:#d55e00;stroke-width:3}}#fitting circle{{fill:#d55e00}}#fitting .noise{{stroke:#009e73;stroke-dasharray:5}}
-{css}@media (prefers-reduced-motion: reduce){{*{{animation:none!important}}}}</style>
-<path d="M50,40V235H430M50,270V390H430"/>{"".join(f'<text x="{a}" y="{b}">{text}</text>' for a, b, text in LABELS)}
-{path("data", 240 + 190 * x, 195 - 120 * y, "h0M")}<path class="noise" d="M50,370H430"/>
+texts = "".join(f'<text x="{a}" y="{b}">{text}</text>' for a, b, text in LABELS)
+SVG(f"""<svg xmlns="http://www.w3.org/2000/svg" id="fitting"
+width="450px" height="420px"><style>
+#fitting text{{font:14px sans-serif;text-anchor:middle;fill:#1f2328}}
+#fitting path{{fill:none;stroke:#d0d7de}}
+#fitting .data{{stroke:#0072b2;stroke-width:5;stroke-linecap:round}}
+#fitting .loss{{stroke:#0072b2;stroke-width:2}}
+#fitting .fit{{stroke:#d55e00;stroke-width:3}}#fitting circle{{fill:#d55e00}}
+#fitting .noise{{stroke:#009e73;stroke-dasharray:5}}
+{css}@media (prefers-reduced-motion: reduce){{*{{animation:none!important}}}}
+</style>
+<path d="M50,40V235H430M50,270V390H430"/>{texts}
+{path("data", 240 + 190 * x, 195 - 120 * y, "h0M")}
+<path class="noise" d="M50,370H430"/>
 {path("loss", 50 + 0.38 * torch.arange(0, 1001, 5), heights[::5])}{moving}</svg>""")
 
 # %% pieces
 with torch.no_grad():
-    parts = torch.relu(net.hidden(x)) * net.output.weight  # (100, 20) * (1, 20)
-    total = parts.sum(dim=1, keepdim=True) + net.output.bias  # (100, 20) -> (100, 1)
+    parts = torch.relu(net.hidden(x)) * net.output.weight  # (100, 20)
+    total = parts.sum(dim=1, keepdim=True) + net.output.bias  # (100, 1)
     kinks = -net.hidden.bias / net.hidden.weight[:, 0]  # (20,): where w x + b = 0
-    inside = kinks[(kinks > x[1]) & (kinks < x[-2])]  # at least two points on either side
+    inside = kinks[(kinks > x[1]) & (kinks < x[-2])]  # (6,)
     print(torch.allclose(total, net(x), atol=1e-6), len(inside), "kinks")
-    bends = net(inside[:, None])
+    bends = net(inside[:, None])  # (6,) -> (6, 1)
 
+# %% pieces-figure tags=["fold"]
 fig, (upper, lower) = plt.subplots(2, 1, sharex=True)
 upper.plot(x, parts, color="C0", lw=1)
 upper.set(ylabel="parts")
@@ -167,7 +185,7 @@ outputs = {"line": line(fresh_x), "net": net(fresh_x), "x**2": truth}
 for name, output in outputs.items():
     print(f"{name:4} {F.mse_loss(output, fresh_y):.4f}")
 
-# %% outside
+# %% outside tags=["fold"]
 far = torch.linspace(-3, 3, 121)[:, None]  # (121, 1)
 fig, ax = plt.subplots()
 ax.axvspan(-1, 1, color="C5", alpha=0.2, label="where the data were")
@@ -183,7 +201,11 @@ few_y = few_x**2 + 0.3 * torch.randn(10, 1)
 test_x = 2 * torch.rand(1000, 1) - 1
 test_y = test_x**2 + 0.3 * torch.randn(1000, 1)
 
-big = nn.Sequential(nn.Linear(1, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 1))
+big = nn.Sequential(
+    nn.Linear(1, 100), nn.ReLU(),
+    nn.Linear(100, 100), nn.ReLU(),
+    nn.Linear(100, 1),
+)
 optimizer = torch.optim.Adam(big.parameters(), lr=0.003)
 train_losses, test_losses = [], []
 for step in range(1001):
@@ -194,9 +216,10 @@ for step in range(1001):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-print(f"training {train_losses[-1]:.3f}, test {test_losses[-1]:.3f}, lowest test {min(test_losses):.3f}")
+print(f"training {train_losses[-1]:.3f}, test {test_losses[-1]:.3f}")
+print(f"lowest test {min(test_losses):.3f}")
 
-# %% few-figure
+# %% few-figure tags=["fold"]
 grid = torch.linspace(-1, 1, 201)[:, None]  # (201, 1)
 fig, (left, right) = plt.subplots(1, 2)
 left.plot(grid, grid**2, color="C5", ls="--", label="x²")
@@ -239,7 +262,8 @@ print(f"at 750: {net((new - center) / spread).item():.2f}")
 # %% flat tags=["warns"]
 flat = Net(20)
 train(flat, x, y.squeeze(1), 0.1)  # (100, 1) against (100,)
-print(f"outputs {flat(x).min():.2f} to {flat(x).max():.2f}, mean of y {y.mean():.2f}")
+print(f"outputs {flat(x).min():.2f} to {flat(x).max():.2f}")
+print(f"mean of y {y.mean():.2f}")
 
 # %% plot-error tags=["raises-exception"]
 ax.plot(x, flat(x))

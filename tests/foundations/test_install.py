@@ -121,8 +121,8 @@ def test_the_conditions_of_torch_2_15():
 
 
 @pytest.mark.claim(
-    zh="同一个版本号的 PyTorch，其实有好几份：Python 部分一样，编译好的那部分不一样，各认各的硬件。",
-    en=("One version of PyTorch comes in several builds. The Python part is the same in all of them; the compiled part differs, and each knows its own hardware."))
+    zh="同一个版本号的 PyTorch，其实有好几份：Python 部分几乎一样，编译好的那部分不一样，各认各的硬件。",
+    en=("One version of PyTorch comes in several builds. The Python part is nearly the same in all of them; the compiled part differs, and each knows its own hardware."))
 @pytest.mark.claim(zh="驱动太旧就更新驱动：torch 2.15 只有 CUDA 13.0 和 13.2 两种，换哪一种，要的驱动都一样。", en="If yours is older, update it: torch 2.15 comes for CUDA 13.0 and 13.2 only, and both need the same driver.")
 @pytest.mark.claim(zh="CUDA 13 要求驱动的版本至少是 580。", en="CUDA 13 needs a driver of version 580 or later.")
 @pytest.mark.claim(zh="`nvidia-smi` 显示的 Driver Version 小于 580 | 驱动太旧 | 更新驱动", en="in `nvidia-smi`, the Driver Version is below 580 | the driver is too old | update the driver")
@@ -131,7 +131,11 @@ def test_builds_and_the_driver_that_they_need():
     assert builds == ["13.0", "13.2"] and {build.split(".")[0] for build in builds} == {"13"}
     assert fact("foundations/install", "driver for CUDA 13") == 580
     assert torch.version.cuda in (None, *builds)
-    assert torch.version.hip is None and torch.version.xpu is None  # one and the same module, for all hardware
+    assert torch.version.hip is None and torch.version.xpu is None  # what differs in Python: the build says what it is
+    python = {"xpu": torch.xpu.is_available, "mps": torch.backends.mps.is_available, "cuda": torch.cuda.is_available}  # there for all hardware
+    compiled = {"xpu": torch.xpu._is_compiled(), "mps": torch.backends.mps.is_built(), "cuda": torch.backends.cuda.is_built()}
+    assert sum(compiled.values()) <= 1 and compiled["cuda"] == (torch.version.cuda is not None)
+    assert not any(python[name]() for name in compiled if not compiled[name])
 
 
 @pytest.mark.claim(

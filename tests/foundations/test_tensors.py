@@ -311,8 +311,8 @@ def test_a_list_decides_the_dtype(chapter):
 @pytest.mark.claim(zh="大写的 `torch.Tensor` 是另一回事，别用它：", en="`torch.Tensor` with a capital is another matter, and not for you:")
 @pytest.mark.claim(zh="给 2，小写得到数字 2，大写得到两个还没填的数。",
                    en="Given 2, the small one makes the number 2; the capital one makes two numbers that nobody has filled in.")
-@pytest.mark.claim(zh="给 `[1, 2]`，小写认出是整数，大写一律变成 `float32`。",
-                   en="Given `[1, 2]`, the small one sees integers; the capital one makes `float32` of anything.")
+@pytest.mark.claim(zh="给 `[1, 2]`，小写认出是整数；大写不管列表里是整数还是小数，一律变成 `float32`。",
+                   en="Given `[1, 2]`, the small one sees integers; the capital one makes `float32` of any list of integers or floats.")
 def test_the_capital_tensor_is_another(chapter):
     assert lines(chapter, "tensor-or-class") == ["torch.Size([]) torch.Size([2])", "torch.int64 torch.float32"]
     assert torch.tensor(2).item() == 2 and torch.Tensor(2).shape == (2,) and torch.Tensor(2, 3).shape == (2, 3)
@@ -321,7 +321,8 @@ def test_the_capital_tensor_is_another(chapter):
         assert torch.Tensor(2).isnan().all()
     finally:
         torch.use_deterministic_algorithms(False)
-    for data in ([1, 2], [True], [1.5]):
+    assert torch.Tensor(torch.tensor([1, 2])).dtype == torch.int64  # of lists, then, not of anything
+    for data in ([1, 2], [2**40, 1.5], [True], [1.5], [[1, 2], [3, 4]]):
         assert torch.Tensor(data).dtype == torch.float32
     assert isinstance(torch.Tensor, type) and not isinstance(torch.tensor, type)
     assert "torch.Tensor" not in "".join(ran.code for name, ran in chapter.items() if name != "tensor-or-class")
@@ -774,7 +775,7 @@ def test_devices_do_not_mix(chapter):
 @pytest.mark.ledger("n1-12")
 @pytest.mark.claim(zh="乘法算成了：CPU 上的 0 维张量可以和别处的张量一起算，毕竟只是捎带一个数。",
                    en="The product came out: a 0-d tensor on the CPU may join tensors anywhere, since one number is easily taken along.")
-@pytest.mark.claim(zh="两个张量之间的加减乘除，只有这一种例外。", en="In arithmetic between two tensors, that is the only exception.")
+@pytest.mark.claim(zh="两个张量之间的加减乘除，只有这一种例外。", en="Where two tensors are added, subtracted, multiplied or divided number by number, that is the only exception.")
 @pytest.mark.claim(zh="算术之外，还有几处能跨设备：下标可以是 CPU 上的张量，用切片写入和 `copy_` 也收 CPU 上的张量。",
                    en="Outside arithmetic, a few things do cross: an index may be a tensor on the CPU, and assigning to a slice and `copy_` take tensors from the CPU.")
 @pytest.mark.claim(zh="两个张量运算，设备要相同，只有 CPU 上的 0 维张量例外。",

@@ -533,6 +533,8 @@ def test_arithmetic_does_not_cross_devices_but_for_a_scalar_on_the_cpu(operation
 
 @pytest.mark.claim(zh="乘标量没问题，结果留在大张量那边；相加就报错了，把两个设备都点了名。",
                    en="The product with the scalar works, and stays with the large tensor. The sum does not; the message names both devices.")
+@pytest.mark.claim(zh="真正的 GPU 连 @ 也要查；meta 上的矩阵和 CPU 上的矩阵用 @ 相乘，却不报错。",
+                   en="And it checks @ as well, which raises no error between a matrix on meta and one on the CPU.")
 @pytest.mark.claim(zh="用 .to() 搬到一起就好。", en="The cure is to move both with .to() to the same device.")
 def test_on_meta_the_product_with_a_scalar_works_and_the_sum_does_not(chapter):
     error = chapter["mix"].error
@@ -540,6 +542,13 @@ def test_on_meta_the_product_with_a_scalar_works_and_the_sum_does_not(chapter):
     assert chapter["mix"].stdout == "meta\n"
     here, there = chapter["mix"].names["here"], chapter["mix"].names["there"]
     assert there.device == META == (2.0 * there).device == (here.to("meta") + there).device
+    square = torch.ones(2, 2)
+    assert (square @ square.to(META)).shape == (square.to(META) @ square).shape == (2, 2)  # neither is an error
+    with FakeTensorMode():
+        square = torch.ones(2, 2)
+        for pair in ((square, square.to("cuda")), (square.to("cuda"), square)):
+            with pytest.raises(RuntimeError, match=f"^{DIFFERENT}"):
+                torch.matmul(*pair)
 
 
 @pytest.mark.claim(zh="这条规矩管的是算术。", en="This is the rule of arithmetic.")

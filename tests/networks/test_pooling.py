@@ -751,14 +751,15 @@ def test_errors_of_the_positions(chapter):
 
 
 @pytest.mark.claim(
-    zh="整数的平均，int64 不报错，2.75 成了 2，7.5 成了 7，小数被丢掉了：",
-    en="The mean of integers; int64 raises no error, but 2.75 becomes 2 and 7.5 becomes 7, as the fraction is dropped:",
+    zh="整数的平均，在 CPU 上，AvgPool2d 收下 int64，不报错，2.75 却成了 2，7.5 成了 7，小数被丢掉了：",
+    en="The mean of integers; on the CPU, AvgPool2d takes int64 without an error, but 2.75 becomes 2 and 7.5 becomes 7, as the fraction is dropped:",
 )
 @pytest.mark.claim(
-    zh="在 CPU 上，别的整数类型会报错：uint8、int8、int16、int32 都没有平均池化。",
-    en="On the CPU, the other types of integers do raise one: uint8, int8, int16 and int32 have no average pooling.",
+    zh="别的整数类型会报错：uint8、int8、int16、int32 都没有平均池化。",
+    en="The other types of integers do raise one: uint8, int8, int16 and int32 have no average pooling.",
 )
-@pytest.mark.claim(zh="两种情况都先 .float()：", en="In both cases, call .float() first:")
+@pytest.mark.claim(zh="AdaptiveAvgPool2d 连 int64 也不收。", en="Nor has int64 in AdaptiveAvgPool2d.")
+@pytest.mark.claim(zh="这些情况都先 .float()：", en="In all of these cases, call .float() first:")
 def test_the_mean_of_integers(chapter):
     assert MEAN.tolist() == [[2.75, 1], [1, 7.5]]
     assert chapter["integers"].value.tolist() == [[[[2, 1], [1, 7]]]] and chapter["integers"].value.dtype == torch.int64
@@ -771,3 +772,6 @@ def test_the_mean_of_integers(chapter):
             F.avg_pool2d(x, 2)
         assert F.avg_pool2d(x.float(), 2)[0, 0].tolist() == MEAN.tolist()
     assert F.avg_pool2d(four(PICTURE).long().float(), 2)[0, 0].tolist() == MEAN.tolist()
+    with pytest.raises(NotImplementedError, match="adaptive_avg_pool2d\" not implemented for 'Long'"):
+        nn.AdaptiveAvgPool2d(2)(four(PICTURE).long())
+    assert nn.AdaptiveAvgPool2d(2)(four(PICTURE).long().float())[0, 0].tolist() == MEAN.tolist()

@@ -712,9 +712,10 @@ def test_elementwise_operations_promote(chapter):
 @pytest.mark.claim(zh="规则是先比种类：`bool` 低于整数，整数低于小数，高的赢；种类相同，才比位数，多的赢。",
                    en="The rule looks at the kind first: `bool` is below the integers, the integers are below the floats, and the higher kind wins. Only within one kind do the bits count, and more bits win.")
 @pytest.mark.claim(zh="所以第三行，64 位整数碰上 16 位小数，结果是 `float16`。", en="Hence the third line: a 64-bit integer with a 16-bit float gives `float16`.")
+@pytest.mark.claim(zh="`uint8` 和 `int8` 种类、位数都打平，结果是更宽的 `int16`。",
+                   en="`uint8` and `int8` tie, and the result is the wider `int16`.")
 @pytest.mark.claim(zh="最后一行是个例外：0 维张量和有轴的张量种类相同时，不比位数，听有轴的。",
                    en="The last line is an exception: where a 0-d tensor and a tensor with axes are of one kind, the bits do not count, and the one with axes decides.")
-@pytest.mark.claim(zh="于是 `float32` 碰上 0 维的 `float64`，还是 `float32`。", en="So `float32` with a 0-d `float64` is still `float32`.")
 def test_kinds_are_compared_before_bits_and_a_0_d_tensor_has_no_say_in_the_bits(chapter):
     for one in USUAL:
         for two in USUAL:
@@ -727,6 +728,18 @@ def test_kinds_are_compared_before_bits_and_a_0_d_tensor_has_no_say_in_the_bits(
     one = chapter["promote"].names["one"]
     assert one.shape == () and one.dtype == torch.float64 and chapter["promote"].names["half"].dtype == torch.float32
     assert chapter["promote"].names["whole"].dtype == torch.int64
+
+    tie = torch.ones(3, dtype=torch.uint8) + torch.ones(3, dtype=torch.int8)
+    assert tie.dtype == torch.int16 and kind(torch.uint8) == kind(torch.int8) == kind(torch.int16)
+    assert torch.uint8.itemsize == torch.int8.itemsize < torch.int16.itemsize
+
+
+@pytest.mark.ledger("n1-12")
+@pytest.mark.claim(zh="于是 `float32` 碰上 0 维的 `float64`，还是 `float32`。", en="So `float32` with a 0-d `float64` is still `float32`.")
+def test_a_0_d_float64_leaves_float32_alone(chapter):
+    half, one = torch.tensor([0.5, 0.5, 0.5]), torch.tensor(1.0, dtype=torch.float64)
+    assert (half + one).dtype == (one + half).dtype == torch.float32 != (half + one.view(1)).dtype == torch.float64
+    assert lines(chapter, "promote")[3] == "torch.float32"
 
 
 @pytest.mark.ledger("n1-12")

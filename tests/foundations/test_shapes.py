@@ -765,7 +765,7 @@ def test_expand_takes_a_shape_and_repeat_takes_counts(chapter):
 
 @pytest.mark.claim(zh="只写了一个格子，四行都变了，连 `w` 也变了。", en="One place was written, all four rows changed, and so did `w`.")
 @pytest.mark.claim(zh="`add_` 这样的原地操作，PyTorch 会拦住：", en="PyTorch stops an in-place operation such as `add_`:")
-@pytest.mark.claim(zh="但上面的下标写入它没有拦。", en="But the write by index above was not stopped.")
+@pytest.mark.claim(zh="但上面的下标写入它没有拦，`fill_` 和 `zero_` 也不拦。", en="But the write by index above was not stopped, nor are `fill_` and `zero_`.")
 @pytest.mark.claim(zh="所以 `expand` 的结果只读不写，要写就先 `clone()`。", en="So only read what `expand` gives you; to write, call `clone()` first.")
 def test_writing_into_expanded_rows(chapter):
     ran = chapter["expand-writes"]
@@ -777,6 +777,7 @@ def test_writing_into_expanded_rows(chapter):
         with pytest.raises(RuntimeError, match="refers to a single memory location"):
             getattr(torch.zeros(3).expand(4, 3), name)(argument)
     assert chapter["expand-error"].names["w"].tolist() == [7, 0, 0]  # stopped before anything was written
+    assert torch.zeros(3).expand(4, 3).fill_(7).tolist() == [[7] * 3] * 4 and torch.ones(3).expand(4, 3).zero_().sum() == 0  # not stopped
 
 
 @pytest.mark.claim(zh="`refers to a single memory location` | 往 `expand` 的结果里写 | 先 `clone()`", en="`refers to a single memory location` | a write into what `expand` gave | `clone()` first")
@@ -998,11 +999,16 @@ def test_cat_and_stack(chapter):
         assert together.ndim == 3 and together.shape[dim] == 3 and all((together.select(dim, k) == k).all() for k in range(3))
 
 
-@pytest.mark.claim(zh="`cat` 对形状的要求是：除了相接的那个轴，其余长度都相等；相接的轴长度相加。", en="For `cat`, all lengths must agree but those along the joined axis, which add up.")
+@pytest.mark.claim(zh="`cat` 对形状的要求是：除了相接的那个轴，其余长度都相等；相接的轴长度相加；只有形状为 `(0,)` 的空张量和谁都接得上。", en="For `cat`, all lengths must agree but those along the joined axis, which add up; only an empty tensor of shape `(0,)` fits anything.")
 @pytest.mark.claim(zh="`stack` 更严，形状必须完全相同。", en="`stack` is stricter: the shapes must be equal.")
 @pytest.mark.claim(zh="`cat` 的其他轴对不上。", en="`cat` with another axis that differs.")
 @pytest.mark.claim(zh="沿 0 轴相接，列数就得一样；报错说了是哪两个长度：", en="To join along axis 0, both need the same number of columns; the message names the two lengths:")
 def test_what_cat_and_stack_ask_of_shapes(chapter):
+    for shape in [(2, 3), (4,), (1, 2, 3)]:
+        assert torch.equal(torch.cat([torch.empty(0), torch.ones(shape)]), torch.ones(shape))
+    for empty in [(0, 4), (1, 0)]:  # empty as well, and yet no fit
+        with pytest.raises(RuntimeError):
+            torch.cat([torch.empty(empty), torch.ones(2, 3)])
     for a, b in product([(2, 3), (4, 3), (2, 5), (4, 5)], repeat=2):
         for dim in (0, 1):
             pair, other = [torch.zeros(a), torch.ones(b)], 1 - dim

@@ -945,12 +945,15 @@ def test_messages_about_the_dtype_the_gradient_the_device_and_the_order():
 @pytest.mark.claim(zh="not writable（警告） | 数组是只读的 | 用 torch.tensor 复制",
                    en="not writable (a warning) | the array is read-only | copy it with torch.tensor")
 @pytest.mark.claim(zh="expected np.ndarray | 给的不是数组 | 用 torch.tensor", en="expected np.ndarray | what you gave is no array | torch.tensor")
-@pytest.mark.claim(zh="can't convert np.ndarray of type | 数组里装的不是数字 | 先变成数字",
-                   en="can't convert np.ndarray of type | the array holds no numbers | turn it into numbers")
+@pytest.mark.claim(zh="can't convert np.ndarray of type | 数组里装的东西，torch 没有对应的类型 | 先变成能过桥的数字",
+                   en="can't convert np.ndarray of type | torch has no dtype for what the array holds | turn it into numbers of a type that may cross")
 @pytest.mark.claim(zh="not implemented for 'UInt16' | 这个运算没有 uint16 版 | .int() 或 .float()",
                    en="not implemented for 'UInt16' | no version of this operation for uint16 | .int() or .float()")
 def test_messages_about_what_is_handed_over():
     words, short = np.array(["1"]), torch.ones(3, dtype=torch.uint16)
+    if np.dtype(np.longdouble).itemsize > 8:  # numbers, and yet without a dtype in torch
+        assert "can't convert np.ndarray of type" in message(lambda: torch.from_numpy(np.ones(3, np.longdouble)))
+        assert message(lambda: torch.from_numpy(np.ones(3, np.longdouble).astype(np.float64))) is None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the warning comes once in a program
         real({

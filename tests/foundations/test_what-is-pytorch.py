@@ -291,7 +291,7 @@ def test_nn_optim_and_data_give_what_the_two_skills_gave(chapter):
 @pytest.mark.claim(zh="“和 TensorFlow 不同”也淡了，[后面](#neighbours)会说到。", en="“Unlike in TensorFlow” has faded too, as you will see [below](#neighbours).")
 def test_the_input_is_a_plain_tensor_and_variable_hands_one_back(chapter):
     assert old_notes("n1-19")["zh"] == "和 TensorFlow 不同，模型的输入是一个在图里流动的 `Variable`。"
-    assert old_notes("n1-19")["en"] == "Unlike in TensorFlow, a model's input is a `Variable` that flows through the graph."
+    assert old_notes("n1-19")["en"] == "Unlike in TensorFlow, a model’s input is a `Variable` that flows through the graph."
     assert lines(chapter, "variable") == ["Tensor", "Tensor"]
     kilos = chapter["by-hand"].names["kilos"]
     assert type(kilos) is torch.Tensor and type(torch.autograd.Variable(kilos)) is torch.Tensor
@@ -487,7 +487,7 @@ def test_the_figure_shows_each_operation_and_the_number_reached(chapter):
     en="19 January 2017 | the public release: on 19 January 2018 the official blog wrote that [it was a year ago](https://pytorch.org/blog/a-year-in/)")
 def test_alphas_came_first_and_the_public_release_a_year_before_its_birthday(chapter):
     said = old_notes("n2-01")
-    assert said == {"zh": "开源，来自 Facebook 的人工智能研究团队，2016 年首次发布。", "en": "Open source, from Facebook's AI research, first released in 2016."}
+    assert said == {"zh": "开源，来自 Facebook 的人工智能研究团队，2016 年首次发布。", "en": "Open source, from Facebook’s AI research, first released in 2016."}
     files = importlib.metadata.files("torch")
     licence = next(file for file in files if file.name == "LICENSE").read_text()
     assert "Copyright (c) 2016-     Facebook, Inc" in licence and "BSD" in importlib.metadata.metadata("torch")["License-Expression"]

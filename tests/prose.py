@@ -1,21 +1,17 @@
-"""What the tests of chapters ask of the prose and of a cell's output."""
+"""What the tests of chapters ask of a cell's output, and of what the old notes said."""
 
+from functools import cache
 
-def says(chapter, *texts):
-    """Both pages contain each of `texts`, line breaks aside."""
-    for language in ("zh", "en"):
-        prose = " ".join(chapter.prose(language).split())
-        for text in texts:
-            assert text in prose, (language, text)
-
-
-def says_in(chapter, language, *texts):
-    """The page in one language contains each of `texts`, line breaks aside."""
-    prose = " ".join(chapter.prose(language).split())
-    for text in texts:
-        assert text in prose, (language, text)
+from press.project import read_yaml
+from tests.tiny import ROOT
 
 
 def lines(chapter, cell):
     """The lines that a cell prints."""
     return chapter[cell].stdout.strip().splitlines()
+
+
+@cache
+def ledger_rows():
+    """The rows of ledger.yml, in order: dictionaries with `id`, `said`, `today`, `verdict`, `home` and the like."""
+    return read_yaml(ROOT / "ledger.yml", "ledger.yml")["rows"]

@@ -7,10 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -52,7 +51,7 @@ def nodes(end):
 
 def row(name):
     """A row of the ledger."""
-    rows = yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]
+    rows = ledger_rows()
     return next(row for row in rows if row["id"] == name)
 
 

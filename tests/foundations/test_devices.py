@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
-import yaml
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from press.records import read_records
 from tests.facts import fact
+from tests.prose import ledger_rows
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 STEM = "foundations/devices"
@@ -55,7 +55,7 @@ def rerun(chapter, cell, **names):
 
 def said(chapter, row):
     """What the old notes say, by the ledger, in both languages."""
-    rows = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))["rows"]
+    rows = ledger_rows()
     (entry,) = [entry for entry in rows if entry["id"] == row]
     return entry["said"]["zh"], entry["said"]["en"]
 

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from packaging.requirements import Requirement
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 
 def shell(chapter, name):
@@ -339,8 +338,7 @@ def test_what_else_is_installed_is_what_the_snippets_import(chapter):
 @pytest.mark.claim(zh="实验室服务器上的 PyTorch 环境，贴的是一张截图。", en="The PyTorch set-up of the lab’s server, as a screenshot.")
 @pytest.mark.claim(zh="截图没法在别人的机器上再跑一遍。", en="A screenshot cannot be run again on another machine.")
 def test_what_the_old_notes_had(chapter):
-    ledger = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))
-    (row,) = [row for row in ledger["rows"] if row["id"] == "n1-02"]
+    (row,) = [row for row in ledger_rows() if row["id"] == "n1-02"]
     assert row["said"] == {"zh": "实验室服务器上的 PyTorch 环境，贴的是一张截图。", "en": "The PyTorch set-up of the lab’s server, as a screenshot."}
 
 

@@ -13,12 +13,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-import yaml
 from matplotlib.colors import to_rgb
 from sklearn.datasets import load_digits, load_sample_image
 from sklearn.metrics import accuracy_score
 
 from tests.facts import fact
+from tests.prose import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 CROSSING = "float64 float32 float16 complex64 complex128 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool".split()
@@ -97,7 +97,7 @@ def test_what_scikit_learn_hands_out_are_arrays(chapter):
 @pytest.mark.claim(zh="因为有两件事数组做不到：在 GPU 上计算，和自动求导。",
                    en="Because there are two things that an array cannot do: compute on a GPU, and find gradients by itself.")
 def test_the_numpy_of_neural_networks_has_more_than_half_of_its_names(chapter):
-    (row,) = [row for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"] if row["id"] == "n1-13"]
+    (row,) = [row for row in ledger_rows() if row["id"] == "n1-13"]
     assert "torch 自称神经网络界的 NumPy" in row["said"]["zh"] and "torch calls itself the NumPy of neural networks" in row["said"]["en"]
     names = {n for n in np.__all__ if n[0].islower() and not isinstance(getattr(np, n), type) and callable(getattr(np, n))}
     common = names & set(dir(torch))

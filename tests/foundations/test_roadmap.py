@@ -19,6 +19,7 @@ from press.outputs import collect
 from press.project import Project
 from press.weave import reading_minutes
 from tests.facts import fact
+from tests.prose import ledger_rows
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = Project(ROOT, read_once=True)
@@ -62,7 +63,7 @@ def ids(stem):
 
 def ledger(row):
     """What a row of the ledger has."""
-    (found,) = [each for each in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"] if each["id"] == row]
+    (found,) = [each for each in ledger_rows() if each["id"] == row]
     return found
 
 
@@ -71,7 +72,7 @@ def ledger(row):
     zh="这一章把它写下来，再配上一张各章的地图、一把量时间的尺子、一个提问的样板、一套练习的办法。",
     en="It is here, with a map of the chapters, a yardstick for time, a pattern for asking, and a way to practise.")
 def test_the_road_of_the_old_notes_and_what_comes_with_it(chapter):
-    rows = yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]
+    rows = ledger_rows()
     steps = [int(found[1]) for row in rows if (found := re.search(r"Roadmap, step (\d)", row["said"]["en"]))]
     assert steps == [1, 2, 3, 4, 5]
     assert [name for name in ordered_ids(STEM) if name in ("map", "hours", "steps", "ask", "practice")] == ["map", "hours", "steps", "ask", "practice"]
@@ -258,7 +259,7 @@ def test_boxes_21_to_23_have_number_and_name_of_their_chapters():
 @pytest.mark.claim(zh="基础网络训练以后", en="FoundationsNetworksTrainingLater")
 @pytest.mark.claim(zh="作品：风格迁移、GAN再往前：微调、读源码", en="Gallery: style, GANsBeyond: fine-tuning")
 def test_parts_of_the_map_are_those_of_the_site_and_of_the_rows_still_to_come():
-    homes = {row["home"] for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]}
+    homes = {row["home"] for row in ledger_rows()}
     later = {"gallery/style-transfer", "gallery/gan", "beyond/finetuning", "beyond/reading-source"}
     assert later <= homes and not later & set(PROJECT.stems())
     for language in LANGUAGES:

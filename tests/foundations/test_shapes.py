@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from tests.facts import fact
+from tests.prose import ledger_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = "view size is not compatible"
@@ -178,7 +178,7 @@ def test_same_storage_asks_for_the_storage_not_for_the_first_number(chapter):
 @pytest.mark.claim(zh="先用 `view` 改成 16 个数的一排，再改成 2 × 8，然后对这个 2 × 8 的结果调用 `.item()`。", en="Use `view` to get one row of 16, then 2 × 8, then call `.item()` on that 2 × 8 result.")
 @pytest.mark.claim(zh="前两步没错，`wide` 就是那个 2 × 8。", en="The first two steps are right, and `wide` is that 2 × 8 tensor.")
 def test_what_the_old_notes_said_of_item(chapter):
-    (row,) = [row for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"] if row["id"] == "n4-04"]
+    (row,) = [row for row in ledger_rows() if row["id"] == "n4-04"]
     for said in row["said"].values():
         assert said.index("(16)") < said.index("(-1, 8)") < said.index("2 × 8") and ".item()" in said
     assert torch.zeros(4, 4).view(16).shape == (16,) and torch.zeros(16).view(-1, 8).shape == chapter["item-error"].names["wide"].shape == (2, 8)

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 ROOT = Path(__file__).resolve().parents[2]
 X = [[12.0, 18.0, 15.0], [10.0, 20.0, 9.0]]  # the temperatures, once more and independently
@@ -37,7 +36,7 @@ def start(t):
 
 @cache
 def ledger():
-    return {row["id"]: row for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]}
+    return {row["id"]: row for row in ledger_rows()}
 
 
 def said(row):

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from matplotlib.colors import to_hex
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS = (4, 5, 3)  # of the walks, once more and independently
@@ -60,7 +59,7 @@ def recorded(y):
 
 def old_notes(row):
     """{language: what a row of the ledger says that the old notes said}"""
-    rows = yaml.load((ROOT / "ledger.yml").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rows"]
+    rows = ledger_rows()
     return next(one for one in rows if one["id"] == row)["said"]
 
 
@@ -204,11 +203,11 @@ def test_the_same_code_runs_on_whatever_there_is(chapter, monkeypatch):
 @pytest.mark.claim(zh="至于“研究平台”，今天早已不限于研究：学术界在用，生产环境里也在用。",
                    en="As for the research platform, it has long outgrown research: it is used in academic research and in production alike.")
 def test_what_the_old_notes_said_of_pytorch(chapter):
-    todo, numpy, platform = (old_notes(row) for row in ("n0-02", "n2-02", "n4-01"))
-    assert "待办" in todo["zh"] and "to-do" in todo["en"]
+    tasks, numpy, platform = (old_notes(row) for row in ("n0-02", "n2-02", "n4-01"))
+    assert "待办" in tasks["zh"] and "to-do" in tasks["en"]
     assert numpy == {"zh": "像 NumPy，但能用 GPU 加速。", "en": "Like NumPy, with GPU acceleration."}
     assert "能用 GPU 的 NumPy，以及又灵活又快的研究平台" in platform["zh"] and "NumPy with a GPU, and a flexible and fast research platform" in platform["en"]
-    for said in (todo, numpy, platform):
+    for said in (tasks, numpy, platform):
         assert not re.search("求导|导数|梯度", said["zh"]) and not re.search("deriv|differen|grad", said["en"])
     assert "(like NumPy) with strong GPU acceleration" in own_words() and "flexibility and speed" in own_words()
     assert fact("foundations/what-is-pytorch", "users") == ["academic research", "production environments"]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from torch import nn
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 from torchvision import models
@@ -17,6 +16,7 @@ from torchvision.models.resnet import Bottleneck
 from torchvision.ops import SqueezeExcitation
 
 from tests.facts import fact
+from tests.prose import ledger_rows
 
 ERF = np.vectorize(math.erf)
 BELOW = lambda v: (1 + ERF(v / math.sqrt(2))) / 2  # noqa: E731  the probability that a standard normal number is below v
@@ -1030,8 +1030,7 @@ def test_slopes_of_relu_and_sign(chapter):
 @pytest.mark.claim(zh="旧笔记说：网络浅，激活函数随便选；网络深了，就要当心梯度消失和梯度爆炸。", en="The old notes said: in a shallow network any activation function will do; in a deep one, beware of vanishing and exploding gradients.")
 @pytest.mark.claim(zh="旧笔记说：只要可微，激活函数可以自己写。", en="The old notes said: you may write an activation function yourself, as long as it is differentiable.")
 def test_what_the_old_notes_said(chapter):
-    rows = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))
-    said = {row["id"]: row["said"]["en"] for row in (rows["rows"] if isinstance(rows, dict) else rows)}
+    said = {row["id"]: row["said"]["en"] for row in ledger_rows()}
     assert said["n2-25"] == "ReLU and Sigmoid, headings with nothing under them."
     assert said["n1-23"].endswith("matplotlib does not understand tensors, so convert to NumPy first.")
     assert said["n1-22"] == "Shallow nets take any activation; deep ones meet vanishing and exploding gradients."

@@ -14,12 +14,11 @@ import sklearn
 import torch
 import torch.nn.functional as F
 import torchvision
-import yaml
 from sklearn.datasets import load_sample_image
 from torch import nn
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 PICTURE = np.array([[1, 1, 1, 9, 9], [1, 1, 1, 9, 9], [1, 1, 9, 9, 9], [1, 1, 9, 9, 9], [1, 9, 9, 9, 9]], dtype=float)
 KERNEL = np.array([[-1, 0, 1]] * 3, dtype=float)
@@ -69,7 +68,7 @@ def four(x):
 @cache
 def ledger():
     """The rows of the ledger, {id: row}."""
-    rows = yaml.load((Path(__file__).parents[2] / "ledger.yml").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rows"]
+    rows = ledger_rows()
     return {row["id"]: row for row in rows}
 
 

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from sklearn.datasets import load_digits
 from torch import nn
 
-from tests.conftest import ROOT
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 CONVOLUTIONS, LINEARS = ("conv1", "conv2"), ("fc1", "fc2", "fc3")
 PARAMS = {"conv1": 6 * (25 + 1), "conv2": 16 * (6 * 25 + 1), "fc1": 120 * 401, "fc2": 84 * 121, "fc3": 10 * 85}
@@ -30,7 +28,7 @@ def numbers(text):
 
 @cache
 def ledger():
-    return yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]
+    return ledger_rows()
 
 
 def noted(row, language):

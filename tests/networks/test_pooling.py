@@ -4,18 +4,16 @@ import ast
 import inspect
 import math
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-import yaml
 from sklearn.datasets import load_sample_image
 from torch import nn
 
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 PICTURE = np.array([[1, 3, 2, 0], [5, 2, 1, 1], [0, 0, 7, 8], [1, 3, 6, 9]], dtype=float)
 QUARTERS = PICTURE.reshape(2, 2, 2, 2)  # (2, rows, 2, columns)
@@ -67,7 +65,7 @@ def defaults(layer):
 
 def said(row):
     """What the ledger keeps of the old notes, in Chinese."""
-    rows = yaml.load(Path("ledger.yml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rows"]
+    rows = ledger_rows()
     return next(r for r in rows if r["id"] == row)["said"]["zh"]
 
 

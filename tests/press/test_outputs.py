@@ -55,12 +55,12 @@ def test_a_home_of_the_root_and_an_environment_of_the_system_touch_nothing(monke
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     for home in ("/", "", "/srv", None):
         assert tidy(text, home) == text
-    monkeypatch.setattr(sys, "base_prefix", "/opt/python")  # an environment that somebody made right there
+    monkeypatch.setattr(sys, "base_prefix", "/srv/python")  # an environment that somebody made right there
     assert tidy(text, "/") == text
 
 
 def test_a_python_of_the_system_is_in_the_same_folder_everywhere(monkeypatch):
-    for prefix in ("/usr/local", "/opt/python/3.12"):
+    for prefix in ("/usr/local", "/srv/python/3.12"):
         monkeypatch.setattr(sys, "prefix", prefix)
         monkeypatch.setattr(sys, "base_prefix", prefix)
         assert tidy(f"{prefix}/bin/x") == f"{prefix}/bin/x"

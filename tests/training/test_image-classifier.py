@@ -16,7 +16,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import yaml
 from matplotlib.path import Path as Polygon
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
@@ -27,7 +26,7 @@ from torchvision import datasets
 from torchvision.transforms import v2
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 STEM = "training/image-classifier"
 CIFAR_CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -40,7 +39,7 @@ def numbers(text):
 
 def said(chapter, row, language):
     """What the old notes say, by the ledger."""
-    rows = yaml.safe_load((chapter.project.root / "ledger.yml").read_text(encoding="utf-8"))["rows"]
+    rows = ledger_rows()
     return next(entry["said"][language] for entry in rows if entry["id"] == row)
 
 

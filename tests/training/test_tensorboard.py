@@ -26,7 +26,6 @@ import pytest
 import tensorboard
 import torch
 import torch.nn.functional as F
-import yaml
 from PIL import Image
 from sklearn.datasets import load_digits
 from tensorboard.backend.event_processing import event_accumulator
@@ -38,7 +37,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid
 
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 ROOT = Path(__file__).parents[2]
 RATES = (0.002, 0.02, 0.2)
@@ -132,7 +131,7 @@ def flags():
     en="`SummaryWriter`, which does the writing, belongs to PyTorch, but cannot be imported without that package.",
 )
 def test_tensorboard_is_a_package_of_its_own(monkeypatch):
-    rows = yaml.load((ROOT / "ledger.yml").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["rows"]
+    rows = ledger_rows()
     (row,) = [row for row in rows if row["id"] == "n2-22"]
     assert all(word in row["said"]["zh"] for word in ("TensorBoard", "可选", "空着"))
     assert all(word in row["said"]["en"] for word in ("TensorBoard", "optional", "empty"))

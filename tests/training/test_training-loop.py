@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import yaml
 from sklearn.datasets import load_digits
 from torch import nn
 from tqdm import tqdm
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from press.execute import ENVIRONMENT
 from tests.conftest import ROOT
 from tests.facts import fact
-from tests.prose import lines
+from tests.prose import ledger_rows, lines
 
 PAGE = "training/training-loop"
 CASES = ["shuffled each step", "another net's optimizer", "softmax too many", "shuffled once", "no bug"]
@@ -32,7 +31,7 @@ def numbers(text):
 
 @cache
 def ledger():
-    return {row["id"]: row for row in yaml.safe_load((ROOT / "ledger.yml").read_text(encoding="utf-8"))["rows"]}
+    return {row["id"]: row for row in ledger_rows()}
 
 
 def scores(net, x):
